@@ -1,0 +1,247 @@
+"""The settings of projectapi: read once from the environment, validated whole, then frozen.
+
+This module is the only reader of the environment. Every field of `Config` names its variable, its default and its meaning;
+the table in docs/configuration.md is checked against them by a test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from dotenv import dotenv_values
+
+_PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s]*@")
+
+
+class ConfigError(Exception):
+    """One or more settings are wrong; the text lists all of them, with secrets masked."""
+
+
+def mask_connection_string(uri: str) -> str:
+    """Return `uri` without the user, the password and the options in it, fit for a log line."""
+    return _PASSWORD_IN_URL.sub("***@", uri).partition("?")[0]
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _path(value: str) -> Path:
+    return Path(value).expanduser().resolve()
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    origins = tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^/\s*]+", origin):
+            raise ValueError("a comma-separated list of origins such as https://editor.example.org")
+    return origins
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        number = int(value) if re.fullmatch(r"\s*[+-]?\d{1,18}\s*", value) else low - 1
+        if not low <= number <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return number
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not low <= number <= high:
+            raise ValueError(f"a number of seconds from {low:g} to {high:g}")
+        return number
+
+    return parse
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in allowed:
+            raise ValueError("one of " + ", ".join(allowed))
+        return value
+
+    return parse
+
+
+def _mongodb_uri(value: str) -> str:
+    if not re.match(r"mongodb(\+srv)?://[^/\s]+", value):
+        raise ValueError("a connection string that starts with mongodb:// or mongodb+srv://")
+    return value
+
+
+def _redis_url(value: str) -> str:
+    if not re.match(r"(rediss?|unix)://\S+", value):
+        raise ValueError("a URL that starts with redis://, rediss:// or unix://")
+    return value
+
+
+def _setting(variable: str, parse: Callable[[str], Any], default: Any, meaning: str, **extra: Any) -> Any:
+    """Declare one field of Config: its environment variable, its parser, its default and what it means."""
+    metadata = {"variable": variable, "parse": parse, "meaning": meaning, **extra}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Config:
+    """All settings of one process; build it with `Config.from_env` or, in tests, with keyword arguments."""
+
+    app_env: str = _setting(
+        "APP_ENV",
+        _one_of("development", "production", "testing"),
+        "development",
+        "`development`, `production` or `testing`. Production refuses to start without `MONGODB_URI`.",
+    )
+    mongodb_uri: str | None = _setting(
+        "MONGODB_URI",
+        _mongodb_uri,
+        None,
+        "MongoDB connection string. Missing in development: the embedded stand-in is started. "
+        "Options in it win over the settings below.",
+        secret=True,
+        alias="MONGO_URI",
+    )
+    mongodb_database: str = _setting("MONGODB_DATABASE", _text, "projectapi", "Name of the database.")
+    mongodb_max_pool_size: int = _setting(
+        "MONGODB_MAX_POOL_SIZE", _integer(1, 500), 20, "Most connections to MongoDB per worker process."
+    )
+    mongodb_min_pool_size: int = _setting(
+        "MONGODB_MIN_POOL_SIZE", _integer(0, 500), 2, "Connections to MongoDB that a worker keeps open."
+    )
+    database_deadline_seconds: float = _setting(
+        "DATABASE_DEADLINE_SECONDS",
+        _seconds(0.5, 20),
+        8.0,
+        "Longest time that one request may spend on MongoDB, all attempts together, in seconds.",
+    )
+    redis_url: str | None = _setting(
+        "REDIS_URL",
+        _redis_url,
+        None,
+        "Redis URL. Missing in development: the embedded stand-in is started; missing in production: no cache.",
+        secret=True,
+    )
+    port: int = _setting("PORT", _integer(1, 65535), 8001, "TCP port that the server listens on.")
+    web_concurrency: int = _setting("WEB_CONCURRENCY", _integer(1, 64), 2, "Worker processes of gunicorn.")
+    web_threads: int = _setting("WEB_THREADS", _integer(1, 256), 8, "Threads per worker process.")
+    secret_key: str | None = _setting(
+        "SECRET_KEY", _text, None, "Flask's secret key. Nothing is signed with it today.", secret=True
+    )
+    media_dir: Path = _setting(
+        "MEDIA_DIR", _path, Path("instance/media").resolve(), "Folder of videos and thumbnails. Must survive restarts."
+    )
+    instance_dir: Path = _setting(
+        "INSTANCE_DIR", _path, Path("instance").resolve(), "Folder of the embedded stand-ins' data (development)."
+    )
+    max_upload_bytes: int = _setting(
+        "MAX_UPLOAD_BYTES", _integer(1, 2**40), 2 * 2**30, "Largest video taken, in bytes (2 GiB)."
+    )
+    max_body_bytes: int = _setting(
+        "MAX_BODY_BYTES",
+        _integer(1024, 2**28),
+        32 * 2**20,
+        "Largest JSON body taken, in bytes (32 MiB; MongoDB stores at most 16 MiB of it as one document).",
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        "CORS_ORIGINS",
+        _origins,
+        ("http://localhost:3000", "http://127.0.0.1:3000"),
+        "Origins of the frontends that browsers may call from, separated by commas.",
+    )
+    ownership: str = _setting(
+        "OWNERSHIP",
+        _one_of("open", "enforced"),
+        "open",
+        "`open`: who knows a project's id may use it. `enforced`: only the owner named in `X-User-Id` may.",
+    )
+    log_level: str = _setting(
+        "LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`."
+    )
+
+    def __post_init__(self) -> None:
+        problems = list(self._contradictions())
+        if problems:
+            raise ConfigError("\n".join(problems))
+
+    def _contradictions(self) -> list[str]:
+        problems = []
+        if self.app_env == "production" and not self.mongodb_uri:
+            problems.append(
+                "MONGODB_URI is missing: in production set it to the connection string of your MongoDB (Atlas: Connect, Drivers)."
+            )
+        if self.mongodb_min_pool_size > self.mongodb_max_pool_size:
+            problems.append(
+                f"MONGODB_MIN_POOL_SIZE is {self.mongodb_min_pool_size}: it must not exceed "
+                f"MONGODB_MAX_POOL_SIZE ({self.mongodb_max_pool_size})."
+            )
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,38}", self.mongodb_database):
+            problems.append("MONGODB_DATABASE: 1 to 38 letters, digits, _ or - are allowed (Atlas' limit).")
+        if self.mongodb_uri and self.app_env == "production" and _switches_tls_off(self.mongodb_uri):
+            problems.append("MONGODB_URI switches TLS or its checks off: that is refused with mongodb+srv:// in production.")
+        return problems
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
+        """Read all settings from `environ` (default: the process' environment over the file `.env`).
+
+        An empty variable counts as missing. Raises ConfigError, which lists every wrong setting at once with its name, its
+        value (secrets masked) and what is allowed.
+        """
+        if environ is None:
+            environ = {**{k: v for k, v in dotenv_values(".env").items() if v is not None}, **os.environ}
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for field in dataclasses.fields(cls):
+            names = (field.metadata["variable"], field.metadata.get("alias", ""))
+            name, raw = next(((n, environ[n]) for n in names if environ.get(n)), ("", ""))
+            if not name:
+                continue
+            try:
+                values[field.name] = field.metadata["parse"](raw)
+            except ValueError as error:
+                shown = "***" if field.metadata.get("secret") else repr(raw[:80])
+                problems.append(f"{name} is {shown}: allowed is {error}.")
+        try:
+            config = cls(**values)
+        except ConfigError as error:
+            problems += str(error).splitlines()
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return config
+
+    def masked(self) -> dict[str, str]:
+        """Return every setting by the name of its variable, as text that is fit for a log."""
+        shown = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.metadata.get("secret") and value:
+                value = mask_connection_string(value) if "://" in value else "***"
+            shown[field.metadata["variable"]] = str(value)
+        return shown
+
+    def __repr__(self) -> str:
+        return "Config(" + ", ".join(f"{name}={value!r}" for name, value in self.masked().items()) + ")"
+
+
+def _switches_tls_off(uri: str) -> bool:
+    """Tell whether a mongodb+srv URI turns off the TLS, or the certificate checks, that it otherwise implies."""
+    options = {name.lower(): value.lower() for name, value in parse_qsl(urlsplit(uri).query)}
+    off = options.get("tls") == "false" or options.get("ssl") == "false"
+    unchecked = any(
+        options.get(name) == "true" for name in ("tlsinsecure", "tlsallowinvalidcertificates", "tlsallowinvalidhostnames")
+    )
+    return uri.startswith("mongodb+srv://") and (off or unchecked)

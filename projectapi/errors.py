@@ -1,0 +1,284 @@
+"""Everything that can go wrong, as projectapi's users meet it.
+
+Each class is one kind of trouble: a stable ``code`` for programs, the HTTP ``status`` that fits it, and a sentence that a
+film editor understands. The tree::
+
+    ProjectApiError                     500  internal_error
+    ├── BadRequest                      400  bad_request
+    │   ├── MalformedJson               400  malformed_json
+    │   ├── InvalidPrecondition         400  invalid_precondition
+    │   └── InvalidVideo                400  invalid_video
+    ├── NotFound                        404  not_found
+    │   ├── ProjectNotFound             404  project_not_found
+    │   │   └── ProjectNotCarriedOver   404  project_not_carried_over
+    │   ├── VideoNotFound               404  video_not_found
+    │   ├── ThumbnailNotFound           404  thumbnail_not_found
+    │   ├── TimelineVersionNotFound     404  timeline_version_not_found
+    │   └── TranscriptionNotFound       404  transcription_not_found
+    ├── MethodNotAllowed                405  method_not_allowed
+    ├── Conflict                        409  conflict
+    ├── PreconditionFailed              412  precondition_failed
+    ├── BodyTooLarge                    413  body_too_large
+    │   ├── TimelineTooLarge            413  timeline_too_large
+    │   └── VideoTooLarge               413  video_too_large
+    ├── UnsupportedMediaType            415  unsupported_media_type
+    ├── ValidationFailed                422  validation_failed
+    ├── NotOffered                      501  not_offered
+    ├── Unavailable                     503  unavailable
+    │   ├── DatabaseUnavailable         503  database_unavailable
+    │   ├── OutcomeUnknown              503  outcome_unknown
+    │   ├── SpeechUnavailable           503  speech_unavailable
+    │   └── MediaBusy                   503  media_busy
+    └── DiskFull                        507  disk_full
+
+The cause of an error (a driver's exception, say) is chained with ``from`` for the log and never shown to a client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+JsonObject = dict[str, Any]
+
+
+class ProjectApiError(Exception):
+    """Something went wrong that nobody foresaw; the parent of every error that reaches a client.
+
+    ``detail`` may replace the sentence in the answer's ``detail`` by a list of field errors, and ``headers`` go out with
+    the answer.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    sentence: ClassVar[str] = (
+        "Something went wrong on the server. Your last saved work is safe; please try again in a moment."
+    )
+
+    def __init__(
+        self,
+        sentence: str | None = None,
+        *,
+        detail: Sequence[JsonObject] | None = None,
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.text = sentence or self.sentence
+        self.detail: str | list[JsonObject] = list(detail) if detail is not None else self.text
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+        super().__init__(self.text)
+
+
+class BadRequest(ProjectApiError):
+    """The request cannot be understood."""
+
+    code = "bad_request"
+    status = 400
+    sentence = "The request could not be understood."
+
+
+class MalformedJson(BadRequest):
+    """The body says that it is JSON and is not."""
+
+    code = "malformed_json"
+    sentence = "The request's body is not valid JSON."
+
+
+class InvalidPrecondition(BadRequest):
+    """``If-Match`` or ``If-None-Match`` is not a list of entity tags (RFC 9110, section 8.8.3)."""
+
+    code = "invalid_precondition"
+    sentence = 'The If-Match header must be "*" or a list of quoted entity tags, as an earlier answer gave them.'
+
+
+class InvalidVideo(BadRequest):
+    """The file is no video that this server can read."""
+
+    code = "invalid_video"
+    sentence = "Invalid file type. Only MP4, MOV, AVI, MKV files are allowed."
+
+
+class NotFound(ProjectApiError):
+    """Nothing lives at this address."""
+
+    code = "not_found"
+    status = 404
+    sentence = "Not Found"
+
+
+class ProjectNotFound(NotFound):
+    """No project has this id, or it was deleted, or it belongs to somebody else."""
+
+    code = "project_not_found"
+    sentence = "Project not found"
+
+
+class ProjectNotCarriedOver(ProjectNotFound):
+    """The id was given out by the backend of the time before storage was permanent."""
+
+    code = "project_not_carried_over"
+    sentence = (
+        "Project not found: projects are now stored permanently, but those made before this version lived only in the "
+        "server's memory and could not be carried over. Please create the project again and upload its video once more; "
+        "from now on it stays."
+    )
+
+
+class VideoNotFound(NotFound):
+    """The project has no video."""
+
+    code = "video_not_found"
+    sentence = "Video file not found"
+
+
+class ThumbnailNotFound(NotFound):
+    """The project has no thumbnail."""
+
+    code = "thumbnail_not_found"
+    sentence = "Thumbnail not found"
+
+
+class TimelineVersionNotFound(NotFound):
+    """The project's history has no such version."""
+
+    code = "timeline_version_not_found"
+    sentence = "Timeline version not found"
+
+
+class TranscriptionNotFound(NotFound):
+    """The project has no transcript, or the transcript has no such segment."""
+
+    code = "transcription_not_found"
+    sentence = "Transcription not found"
+
+
+class MethodNotAllowed(ProjectApiError):
+    """The address exists and does not know this method."""
+
+    code = "method_not_allowed"
+    status = 405
+    sentence = "Method Not Allowed"
+
+
+class Conflict(ProjectApiError):
+    """The request contradicts what is stored."""
+
+    code = "conflict"
+    status = 409
+    sentence = "This cannot be done in the state that things are in now."
+
+
+class PreconditionFailed(ProjectApiError):
+    """Somebody else saved first: the version named in ``If-Match`` is no longer the current one."""
+
+    code = "precondition_failed"
+    status = 412
+    sentence = (
+        "Somebody else saved a newer version in the meantime (perhaps you, in another tab). Nothing was overwritten: load "
+        "the current version, or save again without a precondition; both stay in the history."
+    )
+
+
+class BodyTooLarge(ProjectApiError):
+    """The request's body is larger than this server takes."""
+
+    code = "body_too_large"
+    status = 413
+    sentence = "The request is too large for this server."
+
+
+class TimelineTooLarge(BodyTooLarge):
+    """The timeline does not fit into one MongoDB document (16 MiB)."""
+
+    code = "timeline_too_large"
+    sentence = (
+        "This timeline is too large to be saved (the limit is about 16 MB). Your last saved version is safe; split the "
+        "project, or remove clips or data that is no longer needed."
+    )
+
+
+class VideoTooLarge(BodyTooLarge):
+    """The video has more bytes than ``MAX_UPLOAD_BYTES``."""
+
+    code = "video_too_large"
+    sentence = "File size too large. Maximum size is 2GB."
+
+
+class UnsupportedMediaType(ProjectApiError):
+    """The body's media type is not one that this address takes."""
+
+    code = "unsupported_media_type"
+    status = 415
+    sentence = "This address does not take a body of this media type."
+
+
+class ValidationFailed(ProjectApiError):
+    """Fields are missing, of the wrong type or out of bounds; ``detail`` lists each as ``{type, loc, msg}``."""
+
+    code = "validation_failed"
+    status = 422
+    sentence = "The request has fields that are missing or wrong."
+
+
+class NotOffered(ProjectApiError):
+    """The address belongs to a function that this backend has decided not to have."""
+
+    code = "not_offered"
+    status = 501
+    sentence = "This backend has no accounts: your work is saved without signing in."
+
+
+class Unavailable(ProjectApiError):
+    """Something that the request needs is away for the moment; ``Retry-After`` (seconds) says when to try again."""
+
+    code = "unavailable"
+    status = 503
+    sentence = "The server cannot do this right now. Please try again in a few seconds."
+    retry_after_seconds: ClassVar[int] = 5
+
+    def __init__(self, sentence: str | None = None, **options: Any) -> None:
+        super().__init__(sentence, **options)
+        self.headers.setdefault("Retry-After", str(self.retry_after_seconds))
+
+
+class DatabaseUnavailable(Unavailable):
+    """MongoDB cannot be reached or does not answer in time; nothing was changed."""
+
+    code = "database_unavailable"
+    sentence = (
+        "Your work is safe on this page; the server cannot reach its database right now. Please try again in a few seconds."
+    )
+
+
+class OutcomeUnknown(DatabaseUnavailable):
+    """The database went away in the middle of a write and could not be asked whether it was done."""
+
+    code = "outcome_unknown"
+    sentence = (
+        "Your work is safe on this page; the server lost its database while saving and cannot tell yet whether the save "
+        "arrived. Saving again does no harm. Please try again in a few seconds."
+    )
+
+
+class SpeechUnavailable(Unavailable):
+    """No speech recogniser is installed, or it cannot work now."""
+
+    code = "speech_unavailable"
+    sentence = "Transcription is not available on this server. Everything else works: open the timeline from the projects page."
+    retry_after_seconds = 3600
+
+
+class MediaBusy(Unavailable):
+    """As many videos are being worked on as this machine can bear."""
+
+    code = "media_busy"
+    sentence = "The server is busy with other videos. Please try again in a few seconds."
+
+
+class DiskFull(ProjectApiError):
+    """The media disk has no room for the file; nothing of it was kept."""
+
+    code = "disk_full"
+    status = 507
+    sentence = "The server's disk is full, so the video was not stored. What was there before is untouched."
