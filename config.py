@@ -181,7 +181,8 @@ class Config:
         problems = []
         if self.app_env == "production" and not self.mongodb_uri:
             problems.append(
-                "MONGODB_URI is missing: in production set it to the connection string of your MongoDB (Atlas: Connect, Drivers)."
+                "MONGODB_URI is missing: in production set it to the connection string of your MongoDB "
+                "(Atlas: Connect, Drivers)."
             )
         if self.mongodb_min_pool_size > self.mongodb_max_pool_size:
             problems.append(

@@ -1,7 +1,6 @@
-"""What a project, its timeline and its video are: data, rules and limits, and what a store of them must do.
+"""What a project, its timeline and its video are: data, rules and limits.
 
-Nothing here reads or writes anything. The `ProjectStore` protocol is the specification that every store fulfils and that the
-contract suite in tests/unit/stores checks; its docstrings name the errors that each method raises.
+Nothing here reads or writes anything.
 """
 
 from __future__ import annotations
@@ -9,10 +8,10 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 JsonObject = dict[str, Any]
 
@@ -165,6 +164,14 @@ class TimelineSave:
     saved_by: str = ANONYMOUS
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a video that is kept: where it starts and how long it is, in seconds of the video's own time."""
+
+    start: float
+    duration: float
+
+
 class SortField(StrEnum):
     """What a list may be sorted by: nothing else reaches a query."""
 
@@ -194,55 +201,17 @@ class ProjectPage:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectChanges:
-    """Fields of a project that a client may change; only those named in `values` are touched."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """An entry of a timeline's history; `state` is None where it was not asked for."""
 
-    values: JsonObject = field(default_factory=dict)
-
-
-class ProjectStore(Protocol):
-    """Keeps projects and their timelines.
-
-    A write that returns is durable and is seen by every read that starts afterwards. Every method may raise
-    DatabaseUnavailable (nothing changed), every write OutcomeUnknown (repeating it does no harm). Every method that takes a
-    `ProjectKey` raises ProjectNotFound (or its child ProjectNotCarriedOver) when there is no such project, it is deleted, or
-    the key names an owner that is not the project's.
-    """
-
-    def create_project(self, *, name: str, description: str | None, owner: str) -> Project:
-        """Store a new project under a new id and return it."""
-
-    def get_project(self, key: ProjectKey) -> Project:
-        """Return the project with its current timeline."""
-
-    def get_summary(self, key: ProjectKey) -> Project:
-        """Return the project without its timeline and transcript, which is cheap at any size."""
-
-    def list_projects(self, query: ListQuery) -> ProjectPage:
-        """Return one page of an owner's projects, stable while others write. Raises ValidationFailed for a foreign cursor."""
-
-    def update_project(self, key: ProjectKey, values: JsonObject, expected: EntityTag | None = None) -> Project:
-        """Change name, description, thumbnail or duration and return the project.
-
-        Raises PreconditionFailed when `expected` is given and is not the current tag.
-        """
-
-    def delete_project(self, key: ProjectKey, expected: EntityTag | None = None) -> None:
-        """Move the project to the trash: it keeps everything and is found no more. Raises PreconditionFailed."""
-
-    def restore_project(self, key: ProjectKey) -> None:
-        """Bring a project back from the trash. Raises ProjectNotFound when it is not in there."""
-
-    def set_video(self, key: ProjectKey, video: Video) -> Video | None:
-        """Record `video` as the project's and return the one that it replaced, whose files may go now."""
-
-    def set_transcript(self, key: ProjectKey, transcript: JsonObject | None) -> Project:
-        """Store the project's transcript, or remove it with None."""
-
-    def save_timeline(self, key: ProjectKey, save: TimelineSave, expected: EntityTag | None = None) -> Timeline:
-        """Append a version to the timeline, make it the current one and return it.
-
-        Without `expected` the last writer wins and no save is lost from history. Raises PreconditionFailed when `expected` is
-        given and is not the current tag, and TimelineTooLarge when the project would not fit into one MongoDB document.
-        """
+    id: str
+    project_id: str
+    version: int
+    description: str | None
+    change_summary: str | None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    is_current: bool
+    state: JsonObject | None = None

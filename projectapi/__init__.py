@@ -1,0 +1,84 @@
+"""projectapi: the backend of a browser video editor that loses nothing."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+from pymongo import MongoClient
+
+from projectapi import devstack
+from projectapi.api import auth, cors, docs, errors, health, media, projects, rendering, timeline, tracing
+from projectapi.api.json_provider import StrictJSONProvider
+from projectapi.api.uploading import UploadRequest
+from projectapi.cli.db import db
+from projectapi.cli.dev import dev_command
+from projectapi.infra.logs import set_up_logging
+from projectapi.infra.mongo import connect
+from projectapi.infra.retry import Retry
+from projectapi.media import MediaRoom
+from projectapi.protocols import Backend
+from projectapi.schemas import answers
+from projectapi.schemas.timeline_schema import mongodb_schema
+from projectapi.stores import collections
+from projectapi.stores.answers import StoreAnswers
+from projectapi.stores.mongo_projects import MongoProjectStore
+from projectapi.stores.mongo_timelines import MongoTimelineStore
+from projectapi.stores.project_documents import ProjectDocuments
+from projectapi.stores.revision_documents import RevisionDocuments
+
+if TYPE_CHECKING:
+    from config import Config
+
+__version__ = "1.0.0"
+
+log = logging.getLogger("projectapi")
+
+
+def create_app(config: Config, *, mongo_client: MongoClient[dict[str, Any]] | None = None) -> Flask:
+    """Put the parts together and return the application; nothing is connected before its first use.
+
+    `mongo_client` takes the place of the pooled client that is otherwise made from the settings.
+    """
+    set_up_logging(config.log_level)
+    app = Flask(__name__, static_folder=None)
+    app.request_class = UploadRequest
+    app.url_map.strict_slashes = False
+    app.config.update(SECRET_KEY=config.secret_key, MAX_CONTENT_LENGTH=config.max_body_bytes)
+
+    # Data: one pooled client, one way to it, two stores over it.
+    client = mongo_client or _connect(app, config)
+    app.json = StrictJSONProvider(app)
+    database = client[config.mongodb_database]
+    retry = Retry(deadline_seconds=config.database_deadline_seconds)
+    project_documents = ProjectDocuments(database[collections.PROJECTS], retry)
+    project_store = MongoProjectStore(project_documents, retry)
+    revision_documents = RevisionDocuments(database[collections.TIMELINE_STATES], retry)
+    timeline_store = MongoTimelineStore(project_documents, revision_documents, retry)
+
+    app.extensions["projectapi"] = Backend(
+        answers=StoreAnswers(project_store, timeline_store, answers),
+        projects=project_store,
+        timelines=timeline_store,
+        videos=MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes),
+        set_up_database=lambda: collections.set_up(database, mongodb_schema()),
+        version=__version__,
+        ownership_enforced=config.ownership == "enforced",
+        max_upload_bytes=config.max_upload_bytes,
+    )
+
+    # HTTP: what holds for every request, then the resources.
+    tracing.init_app(app)
+    cors.init_app(app, config.cors_origins)
+    for room in (errors, health, docs, auth, projects, timeline, rendering, media):
+        app.register_blueprint(room.blueprint)
+    app.cli.add_command(db)
+    app.cli.add_command(dev_command)
+    log.info(health.FRESH_START)
+    return app
+
+
+def _connect(app: Flask, config: Config) -> MongoClient[dict[str, Any]]:
+    uri = config.mongodb_uri or devstack.provide_for(config).mongodb_uri
+    return connect(app, uri, max_pool_size=config.mongodb_max_pool_size, min_pool_size=config.mongodb_min_pool_size)

@@ -1,0 +1,65 @@
+"""The resource /auth of a backend without accounts.
+
+The newest frontend cannot be used signed out: it asks who is signed in and believes any 200. So there is one anonymous user,
+whatever token comes along, and no password is ever read.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from projectapi.api.envelope import success
+from projectapi.errors import MalformedJson, NotOffered
+from projectapi.project import ANONYMOUS
+from projectapi.schemas.json_body import parse_json
+
+blueprint = Blueprint("auth", __name__, url_prefix="/auth")
+
+_EPOCH = "1970-01-01T00:00:00.000Z"
+_TOKEN_MAX = 4096
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@blueprint.get("/me")
+def get_me() -> Response:
+    """Return the one anonymous user."""
+    user = {
+        "_id": ANONYMOUS,
+        "id": ANONYMOUS,
+        "name": "Anonymous",
+        "email": None,
+        "created_at": _EPOCH,
+        "updated_at": _EPOCH,
+    }
+    return success(user, "This backend has no accounts; everybody is the anonymous user.")
+
+
+@blueprint.post("/refresh")
+def refresh_token() -> Response:
+    """Hand back the token that was sent, so that a frontend which believes in tokens stays signed in."""
+    token = _sent_token() or ANONYMOUS
+    return success({"access_token": token, "refresh_token": token, "token_type": "bearer"}, "Token refreshed")
+
+
+@blueprint.post("/logout")
+def log_out() -> Response:
+    """Agree to signing out, which changes nothing here."""
+    return success(None, "Logged out")
+
+
+@blueprint.route("/", defaults={"path": ""}, methods=_METHODS)
+@blueprint.route("/<path:path>", methods=_METHODS)
+def refuse(path: str) -> Response:
+    """Say for every other address that there are no accounts; the body, which may hold a password, is not read."""
+    raise NotOffered
+
+
+def _sent_token() -> str | None:
+    try:
+        body = parse_json(request.get_data(cache=False)) if request.is_json else None
+    except MalformedJson:
+        body = None
+    token = body.get("refresh_token") if isinstance(body, dict) else None
+    if not isinstance(token, str):
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+    return token if token and len(token) <= _TOKEN_MAX else None

@@ -1,0 +1,35 @@
+"""Reading what the client sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from marshmallow import Schema
+
+from projectapi.errors import ValidationFailed
+from projectapi.schemas.json_body import parse_json
+from projectapi.schemas.loading import JsonObject, load
+
+
+def json_value() -> Any:
+    """Return the request's JSON body. Raises MalformedJson, and ValidationFailed for a body that does not say it is JSON."""
+    if not request.is_json:
+        message = "A JSON body is expected, with the header Content-Type: application/json."
+        raise ValidationFailed(message, detail=[{"type": "json_type", "loc": ["body"], "msg": message}])
+    return parse_json(request.get_data(cache=False))
+
+
+def json_body(schema: Schema) -> JsonObject:
+    """Return the request's JSON object as `schema` makes it. Raises MalformedJson, ValidationFailed."""
+    return load(schema, json_value())
+
+
+def form(schema: Schema) -> JsonObject:
+    """Return the request's form fields as `schema` makes them. Raises ValidationFailed."""
+    return load(schema, request.form.to_dict())
+
+
+def query(schema: Schema) -> JsonObject:
+    """Return the request's query as `schema` makes it. Raises ValidationFailed."""
+    return load(schema, request.args.to_dict(), where="query")

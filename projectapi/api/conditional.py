@@ -1,0 +1,46 @@
+"""Conditional requests on entity tags (RFC 9110, section 13)."""
+
+from __future__ import annotations
+
+import re
+
+from flask import request
+
+from projectapi.errors import InvalidPrecondition, PreconditionFailed
+from projectapi.project import EntityTag
+
+_ENTITY_TAGS = re.compile(r'\s*(W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*(,\s*(W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*)*')
+_OURS = re.compile(r'"(\d{1,15})(?:-([0-9a-f]{16}))?"')
+
+
+def expected_tag() -> EntityTag | None:
+    """Return the version that the request's `If-Match` names, None when any will do.
+
+    Raises InvalidPrecondition for a malformed header, and PreconditionFailed for one that cannot be a version of ours: a weak
+    tag never matches, and neither does another server's.
+    """
+    header = request.headers.get("If-Match")
+    if header is None or header.strip() == "*":
+        return None
+    _check(header)
+    strong = [_OURS.fullmatch(part.strip()) for part in header.split(",")]
+    ours = [tag for tag in strong if tag]
+    if len(ours) != 1:
+        raise PreconditionFailed
+    return EntityTag(int(ours[0][1]), ours[0][2] or "")
+
+
+def matches_none(etag: str) -> bool:
+    """Tell whether `If-None-Match` names this tag, so that 304 is the answer. Raises InvalidPrecondition."""
+    header = request.headers.get("If-None-Match")
+    if header is None:
+        return False
+    if header.strip() == "*":
+        return True
+    _check(header)
+    return etag in (part.strip().removeprefix("W/") for part in header.split(","))
+
+
+def _check(header: str) -> None:
+    if not _ENTITY_TAGS.fullmatch(header):
+        raise InvalidPrecondition

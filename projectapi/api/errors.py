@@ -1,0 +1,69 @@
+"""The one renderer of errors: whatever goes wrong, the client gets this shape and never an exception's text."""
+
+from __future__ import annotations
+
+import logging
+
+import orjson
+from flask import Blueprint, Response, g
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from projectapi.errors import (
+    BadRequest,
+    BodyTooLarge,
+    MethodNotAllowed,
+    NotFound,
+    ProjectApiError,
+    UnsupportedMediaType,
+)
+
+log = logging.getLogger("projectapi.errors")
+
+blueprint = Blueprint("errors", __name__)
+
+_BY_STATUS: dict[int, type[ProjectApiError]] = {
+    kind.status: kind for kind in (BadRequest, NotFound, MethodNotAllowed, BodyTooLarge, UnsupportedMediaType)
+}
+
+
+def render(error: ProjectApiError) -> Response:
+    """Return the answer for an error: the fields of both families of frontends, a stable code and the request's id."""
+    body = {
+        "success": False,
+        "data": None,
+        "message": error.text,
+        "error": error.text,
+        "detail": error.detail,
+        "code": error.code,
+        "requestId": g.get("request_id"),
+        **error.extra,
+    }
+    return Response(orjson.dumps(body), status=error.status, mimetype="application/json", headers=error.headers)
+
+
+@blueprint.app_errorhandler(ProjectApiError)
+def render_our_error(error: ProjectApiError) -> Response:
+    """Answer an error of the domain; trouble on our side is logged with its cause."""
+    if error.status >= 500:
+        level = logging.ERROR if error.status == 500 else logging.WARNING
+        log.log(level, "%s: %s", error.code, type(error.__cause__).__name__, exc_info=error if error.status == 500 else None)
+    return render(error)
+
+
+@blueprint.app_errorhandler(HTTPException)
+def render_http_error(error: HTTPException) -> Response:
+    """Answer what Flask and Werkzeug refuse by themselves: unknown routes, methods, bodies."""
+    if error.code is not None and error.code < 400:
+        return Response(status=error.code, headers=dict(error.get_headers()))
+    kind = _BY_STATUS.get(error.code or 500, ProjectApiError if (error.code or 500) >= 500 else BadRequest)
+    if isinstance(error, RequestEntityTooLarge):
+        kind = BodyTooLarge
+    kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After", "Location")}
+    return render(kind(headers=kept))
+
+
+@blueprint.app_errorhandler(Exception)
+def render_unforeseen_error(error: Exception) -> Response:
+    """Answer what nobody foresaw with a fixed sentence; the log has the rest."""
+    log.error("internal_error", exc_info=error)
+    return render(ProjectApiError())

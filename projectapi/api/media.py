@@ -1,0 +1,140 @@
+"""The resource /media: videos arrive, play and are cut."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import Blueprint, Response, request, send_file
+from werkzeug.datastructures import FileStorage
+
+from projectapi.api.bodies import form, json_body
+from projectapi.api.context import backend, project_key
+from projectapi.api.envelope import success
+from projectapi.api.uploading import UploadRequest
+from projectapi.errors import OutcomeUnknown, ProjectApiError, SpeechUnavailable, ThumbnailNotFound, VideoNotFound
+from projectapi.project import ProjectKey, Segment, Video
+from projectapi.schemas.loading import invalid
+from projectapi.schemas.requests import MediaForm, RemoveFillersRequest, TrimRequest
+from projectapi.timeline.cut import without
+
+blueprint = Blueprint("media", __name__)
+
+_FORM, _TRIM, _FILLERS = MediaForm(), TrimRequest(), RemoveFillersRequest()
+
+
+@blueprint.post("/media/upload")
+def upload_video() -> Response:
+    """Store a video as the project's, in place of the one it had."""
+    videos = backend().videos
+    with videos.incoming(request.content_length) as part:
+        cast(UploadRequest, request).receive_into(part, backend().max_upload_bytes)
+        file = _uploaded_file()
+        key = project_key(form(_FORM)["project_id"])
+        # Before the costly work, and before anything of the project's is touched.
+        backend().projects.get_summary(key)
+        video = videos.accept(part, file.filename or "")
+    record_video(key, video)
+    data = {"project_id": key.id, "file_path": video.path, "duration": video.duration}
+    return success(data, "Video uploaded successfully")
+
+
+def record_video(key: ProjectKey, video: Video) -> None:
+    """Make a stored file the project's video; only then may the files of the one before go."""
+    try:
+        replaced = backend().projects.set_video(key, video)
+    except OutcomeUnknown:
+        # The record may name the new file: it stays, and a sweep removes it if nothing refers to it.
+        raise
+    except ProjectApiError:
+        backend().videos.discard(video)
+        raise
+    if replaced is not None:
+        backend().videos.discard(replaced)
+
+
+@blueprint.get("/media/<project_id>/video")
+def get_video(project_id: str) -> Response:
+    """Return the original video, whole or the range that was asked for."""
+    video = video_of(project_key(project_id))
+    return send_file(
+        backend().videos.video_path(video),
+        mimetype=video.content_type,
+        download_name=f"video_{project_id}.{video.path.rpartition('.')[2]}",
+        as_attachment=False,
+        conditional=True,
+        etag=video.sha256,
+        max_age=0,
+    )
+
+
+@blueprint.get("/media/<project_id>/thumbnail")
+def get_thumbnail(project_id: str) -> Response:
+    """Return a picture of the video."""
+    video = backend().projects.get_summary(project_key(project_id)).video
+    if video is None:
+        raise ThumbnailNotFound
+    return send_file(backend().videos.thumbnail_path(video), mimetype="image/jpeg", conditional=True, max_age=0)
+
+
+@blueprint.get("/static/<path:path>")
+def get_static_file(path: str) -> Response:
+    """Return a file of the media folder."""
+    return send_file(backend().videos.static_path(path), conditional=True, max_age=0)
+
+
+@blueprint.post("/media/transcribe")
+def transcribe() -> Response:
+    """Say that nothing listens here, once the project and its video are known to exist."""
+    video_of(project_key(form(_FORM)["project_id"]))
+    raise SpeechUnavailable
+
+
+@blueprint.post("/media/remove-fillers")
+def remove_fillers() -> Response:
+    """Cut the selected words, or the transcript's filler words, out of a copy of the video."""
+    body = json_body(_FILLERS)
+    project = backend().projects.get_project(project_key(body["project_id"]))
+    video = _video_file(project.video)
+    spans = [_span(word) for word in body["selected_words"] or []]
+    if body["auto_detect"]:
+        words = (project.transcript or {}).get("transcript") or []
+        spans += [(word["start"], word["end"]) for word in words if word.get("is_filler")]
+    kept, removed = without(spans, video.duration)
+    path, _ = backend().videos.trim(video, kept) if removed else (video.path, video.duration)
+    segments = [{"start": segment.start, "end": segment.start + segment.duration} for segment in removed]
+    return success({"processed_video_path": path, "removed_segments": segments}, "Filler words removed successfully")
+
+
+@blueprint.post("/media/trim-video")
+def trim_video() -> Response:
+    """Cut segments out of a copy of the video; the original stays as it is."""
+    body = json_body(_TRIM)
+    video = video_of(project_key(body["project_id"]))
+    segments = [Segment(segment["start_time"], segment["duration"]) for segment in body["segments"]]
+    path, duration = backend().videos.trim(video, segments)
+    return success({"trimmed_video_path": path, "new_duration": duration}, "Video trimmed successfully")
+
+
+def video_of(key: ProjectKey) -> Video:
+    """Return the project's video. Raises ProjectNotFound, VideoNotFound."""
+    return _video_file(backend().projects.get_summary(key).video)
+
+
+def _video_file(video: Video | None) -> Video:
+    if video is None:
+        raise VideoNotFound
+    backend().videos.video_path(video)
+    return video
+
+
+def _uploaded_file() -> FileStorage:
+    file = request.files.get("file")
+    if file is None:
+        message = "A file is expected in this field of a multipart form."
+        raise invalid([{"type": "missing", "loc": ["body", "file"], "msg": message}])
+    return file
+
+
+def _span(word: str) -> tuple[float, float]:
+    start, _, end = word.partition("-")
+    return float(start), float(end)

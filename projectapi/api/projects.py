@@ -1,0 +1,80 @@
+"""The resource /projects."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from projectapi.api.bodies import json_body, query
+from projectapi.api.conditional import expected_tag
+from projectapi.api.context import backend, owner, project_key
+from projectapi.api.envelope import finished, success
+from projectapi.project import EntityTag, ListQuery, Project
+from projectapi.schemas.answers import debug_answer, project_data
+from projectapi.schemas.requests import ListRequest, ProjectCreation, ProjectUpdate
+
+blueprint = Blueprint("projects", __name__, url_prefix="/projects")
+
+_CREATION, _UPDATE, _LIST = ProjectCreation(), ProjectUpdate(), ListRequest()
+
+
+@blueprint.get("/")
+def list_projects() -> Response:
+    """List the projects of whoever asks, those changed last first; the next page is in the header `Link`."""
+    asked = query(_LIST)
+    page = ListQuery(
+        owner=owner(),
+        limit=asked["limit"],
+        after=asked["cursor"],
+        deleted=asked["deleted"],
+        search=asked["search"],
+        sort=asked["sort"],
+        descending=asked["order"] == "desc",
+    )
+    return finished(backend().answers.projects(page))
+
+
+@blueprint.post("/")
+def create_project() -> Response:
+    """Create a project."""
+    body = json_body(_CREATION)
+    project = backend().projects.create_project(name=body["name"], description=body["description"], owner=owner())
+    return _with_project(project, "Project created successfully")
+
+
+@blueprint.get("/<project_id>")
+def get_project(project_id: str) -> Response:
+    """Return a project with its saved timeline state."""
+    return finished(backend().answers.project(project_key(project_id)))
+
+
+@blueprint.get("/<project_id>/debug")
+def debug_project(project_id: str) -> Response:
+    """Return a project as it is stored, for developers of frontends."""
+    project = backend().projects.get_project(project_key(project_id))
+    return Response(debug_answer(project), mimetype="application/json")
+
+
+@blueprint.put("/<project_id>")
+def update_project(project_id: str) -> Response:
+    """Change a project's name, description, thumbnail or duration."""
+    values = json_body(_UPDATE)
+    project = backend().projects.update_project(project_key(project_id), values, expected_tag())
+    return _with_project(project, "Project updated successfully")
+
+
+@blueprint.delete("/<project_id>")
+def delete_project(project_id: str) -> Response:
+    """Move a project to the trash."""
+    backend().projects.delete_project(project_key(project_id), expected_tag())
+    return success(None, "Project deleted successfully")
+
+
+@blueprint.post("/<project_id>/restore")
+def restore_project(project_id: str) -> Response:
+    """Bring a project back from the trash with its timeline, history and video."""
+    backend().projects.restore_project(project_key(project_id))
+    return success(None, "Project restored successfully")
+
+
+def _with_project(project: Project, message: str) -> Response:
+    return success(project_data(project), message, etag=str(EntityTag(project.version, project.tag)))

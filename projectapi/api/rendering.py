@@ -1,0 +1,46 @@
+"""Rendering a timeline's main layer into a file: preview and export."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from projectapi.api.bodies import query
+from projectapi.api.context import backend, project_key
+from projectapi.api.envelope import success
+from projectapi.errors import VideoNotFound
+from projectapi.project import Segment
+from projectapi.schemas.requests import PreviewRequest
+from projectapi.timeline.cut import main_layer_segments
+
+blueprint = Blueprint("rendering", __name__, url_prefix="/timeline")
+
+_PREVIEW = PreviewRequest()
+
+
+@blueprint.post("/<project_id>/render-preview")
+def render_preview(project_id: str) -> Response:
+    """Render what the main layer shows between two moments of the timeline; the message says where the file is."""
+    asked = query(_PREVIEW)
+    path = _render(project_id, asked["start_time"], asked["end_time"])
+    return success(None, f"Preview rendered successfully: /static/{path}")
+
+
+@blueprint.post("/<project_id>/export")
+def export_timeline(project_id: str) -> Response:
+    """Render the whole main layer; the message says where the file is."""
+    return success(None, f"Timeline exported successfully: /static/{_render(project_id, 0.0, None)}")
+
+
+def _render(project_id: str, start: float, end: float | None) -> str:
+    project = backend().projects.get_project(project_key(project_id))
+    if project.video is None:
+        raise VideoNotFound
+    video = project.video
+    if project.timeline is None or not project.timeline.state.get("layers"):
+        # Nothing saved yet: the timeline shows the whole video.
+        until = video.duration if end is None else min(end, video.duration)
+        segments = [Segment(start, until - start)]
+    else:
+        segments = main_layer_segments(project.timeline.state, start=start, end=end)
+    path, _ = backend().videos.trim(video, segments)
+    return path

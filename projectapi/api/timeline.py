@@ -1,0 +1,127 @@
+"""The resource /timeline: the current state, saving, history and restoring."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from projectapi.api.bodies import json_body, query
+from projectapi.api.conditional import expected_tag
+from projectapi.api.context import backend, owner, project_key
+from projectapi.api.envelope import finished, success
+from projectapi.errors import ProjectNotFound, TimelineVersionNotFound
+from projectapi.project import EntityTag, ProjectKey, Timeline, TimelineSave, empty_timeline_state
+from projectapi.schemas.answers import revision_document, timeline_document
+from projectapi.schemas.loading import JsonObject
+from projectapi.schemas.requests import HistoryRequest, TimelineSaveRequest, TimelineUpdate
+
+blueprint = Blueprint("timeline", __name__, url_prefix="/timeline")
+
+_SAVE, _UPDATE, _HISTORY = TimelineSaveRequest(), TimelineUpdate(), HistoryRequest()
+
+
+@blueprint.get("/<project_id>")
+def get_timeline(project_id: str) -> Response:
+    """Return the current state, below `data` and below `data.timeline_state`; an empty one before the first save."""
+    return finished(backend().answers.timeline(project_key(project_id)))
+
+
+@blueprint.post("/save")
+def save_timeline() -> Response:
+    """Save the timeline, as the oldest frontend asks for it."""
+    timeline = _save()
+    return success(None, "Timeline saved successfully", etag=_etag(timeline))
+
+
+@blueprint.post("/")
+def save_version() -> Response:
+    """Save the timeline as a new version."""
+    return _with_timeline(_save(), "Timeline saved successfully")
+
+
+@blueprint.get("/<project_id>/current")
+def get_current_version(project_id: str) -> Response:
+    """Return the current version's document."""
+    timeline = backend().timelines.get_timeline(project_key(project_id))
+    if timeline is None:
+        raise TimelineVersionNotFound
+    return _with_timeline(timeline, "Timeline found")
+
+
+@blueprint.get("/<project_id>/history")
+def list_history(project_id: str) -> Response:
+    """List the versions, newest first."""
+    asked = query(_HISTORY)
+    page = backend().answers.history(
+        project_key(project_id), limit=asked["limit"], skip=asked["skip"], with_state=asked["include_state"]
+    )
+    return finished(page)
+
+
+@blueprint.get("/<project_id>/version/<int:version>")
+def get_version(project_id: str, version: int) -> Response:
+    """Return one version with its state."""
+    revision = backend().timelines.get_revision(project_key(project_id), version)
+    return success(revision_document(revision), "Timeline version found")
+
+
+@blueprint.post("/<project_id>/restore/<int:version>")
+def restore_version(project_id: str, version: int) -> Response:
+    """Make an earlier version the current one again, as a new highest version."""
+    timeline = backend().timelines.restore_revision(project_key(project_id), version, restored_by=owner())
+    return _with_timeline(timeline, f"Timeline restored to version {version}")
+
+
+@blueprint.put("/<timeline_id>")
+def update_version(timeline_id: str) -> Response:
+    """Save a new state on top of a version, or change only the words of that version."""
+    values = json_body(_UPDATE)
+    expected = expected_tag()
+    revision = backend().timelines.find_revision(timeline_id, project_key("").owner)
+    if "timeline_state" in values:
+        save = _timeline_save(values)
+        saved = backend().timelines.save_timeline(project_key(revision.project_id), save, expected)
+        return _with_timeline(saved, "Timeline updated successfully")
+    changed = backend().timelines.describe_revision(revision, values)
+    return success(revision_document(changed), "Timeline updated successfully")
+
+
+@blueprint.delete("/<project_or_timeline_id>")
+def delete_timeline(project_or_timeline_id: str) -> Response:
+    """Empty a project's timeline (as a new version), or delete one earlier version by its document's id."""
+    key = project_key(project_or_timeline_id)
+    try:
+        cleared = TimelineSave(state=empty_timeline_state(), description="Cleared", saved_by=owner())
+        backend().timelines.save_timeline(key, cleared, expected_tag())
+    except ProjectNotFound as no_project:
+        _delete_version(key, no_project)
+    return success(None, "Timeline deleted successfully")
+
+
+def _delete_version(key: ProjectKey, no_project: ProjectNotFound) -> None:
+    try:
+        revision = backend().timelines.find_revision(key.id, key.owner)
+    except TimelineVersionNotFound:
+        raise no_project from None
+    backend().timelines.delete_revision(revision)
+
+
+def _save() -> Timeline:
+    body = json_body(_SAVE)
+    return backend().timelines.save_timeline(project_key(body["project_id"]), _timeline_save(body), expected_tag())
+
+
+def _timeline_save(body: JsonObject) -> TimelineSave:
+    return TimelineSave(
+        state=body["timeline_state"],
+        description=body.get("description"),
+        change_summary=body.get("change_summary"),
+        saved_by=owner(),
+    )
+
+
+def _with_timeline(timeline: Timeline, message: str) -> Response:
+    return success(timeline_document(timeline), message, etag=_etag(timeline))
+
+
+def _etag(timeline: Timeline) -> str:
+    return str(EntityTag(timeline.version, timeline.tag))

@@ -1,0 +1,27 @@
+"""One id for each request: in the log, in the answer's header and in the body of an error."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from flask import Flask, Response, g, request
+
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+def init_app(app: Flask) -> None:
+    """Give every request of `app` its id: the client's `X-Request-Id` if that is fit for a log, else a new one."""
+    app.before_request(_remember_id)
+    app.after_request(_add_headers)
+
+
+def _remember_id() -> None:
+    sent = request.headers.get("X-Request-Id", "")
+    g.request_id = sent if _ACCEPTABLE.fullmatch(sent) else secrets.token_hex(8)
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,77 @@
+"""Where the errors of PyMongo and BSON become projectapi's own, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bson.errors import BSONError
+from pymongo.errors import (
+    AutoReconnect,
+    ConfigurationError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    NetworkTimeout,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+    WTimeoutError,
+)
+
+from projectapi.errors import Conflict, DatabaseUnavailable, ProjectApiError, TimelineTooLarge
+
+_TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
+"""Server codes for a document over 16 MiB (BSONObjectTooLarge and its relatives in inserts and updates)."""
+
+_AWAY = frozenset({6, 7, 50, 89, 91, 112, 134, 189, 202, 262, 9001, 10107, 11600, 11602, 13435, 13436, 16500})
+"""Server codes for a node that is stepping down, shutting down, overloaded or out of time."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether the same operation may succeed when it is tried again a moment later."""
+    if isinstance(error, (WaitQueueTimeoutError, ConfigurationError)):
+        # The pool is exhausted: trying again would only make the line longer.
+        return False
+    if isinstance(error, (ConnectionFailure, WriteConcernError, ExecutionTimeout)):
+        return True
+    return isinstance(error, OperationFailure) and (error.code in _AWAY or error.has_error_label("RetryableWriteError"))
+
+
+def leaves_outcome_unknown(error: BaseException) -> bool:
+    """Tell whether a write that failed with `error` may have been done all the same.
+
+    A server that could not be selected, or that said itself that it is not the primary, did nothing. A connection that broke
+    or timed out, and a write concern that was not confirmed, prove nothing either way.
+    """
+    if isinstance(error, (ServerSelectionTimeoutError, WaitQueueTimeoutError, NotPrimaryError)):
+        return False
+    if isinstance(error, (NetworkTimeout, AutoReconnect, WTimeoutError, WriteConcernError, ExecutionTimeout)):
+        return True
+    return isinstance(error, OperationFailure) and error.code in _AWAY - {10107, 13435, 13436}
+
+
+def translate(error: Exception) -> ProjectApiError:
+    """Return the error of ours that stands for a driver's error; the caller chains the cause with ``from``."""
+    if isinstance(error, DocumentTooLarge) or (isinstance(error, OperationFailure) and error.code in _TOO_LARGE):
+        return TimelineTooLarge()
+    if isinstance(error, DuplicateKeyError):
+        return Conflict()
+    if isinstance(error, BSONError):
+        return ProjectApiError()
+    if isinstance(error, PyMongoError) and (is_transient(error) or error.timeout or isinstance(error, ConnectionFailure)):
+        return DatabaseUnavailable()
+    return ProjectApiError()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise errors of ours in place of the driver's inside the block, with the cause chained for the log."""
+    try:
+        yield
+    except (PyMongoError, BSONError) as error:
+        raise translate(error) from error

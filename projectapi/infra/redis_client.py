@@ -1,0 +1,156 @@
+"""The one way to Redis: short time-outs, no retries, a circuit breaker, and the server's identity checked on every connection.
+
+redis-py's own defaults repeat a command ten times with time-outs of 5 s: a hung server would hold a request for a minute. And
+its exceptions end here: everybody else sees `RedisUnavailable`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection, ConnectionPool
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
+
+from projectapi.infra.circuit_breaker import CircuitBreaker
+
+Command = Sequence[str | bytes | int | float]
+Reply = Any
+"""What Redis answers, undecoded: bytes, int, None or a list of these."""
+
+TIMEOUT_SECONDS = 0.2
+BREAKER_PAUSE_SECONDS = 1.0
+
+
+class RedisUnavailable(Exception):
+    """Redis gave no usable answer; whether a command was carried out is not known."""
+
+
+class RedisReplaced(RedisUnavailable):
+    """The connection leads to another server process than the one that was asked for; nothing was sent to it."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        super().__init__(f"this is server {server}")
+
+
+def connect(url: str, **options: Any) -> redis.Redis:
+    """Return a client that answers or fails within 0.2 s; it connects at first use, and so after gunicorn's fork."""
+    settings = {
+        "socket_timeout": TIMEOUT_SECONDS,
+        "socket_connect_timeout": TIMEOUT_SECONDS,
+        "socket_keepalive": True,
+        # A reply of 1 MB in pieces of 32 KiB costs ten times as much.
+        "socket_read_size": 1 << 20,
+        "retry": Retry(NoBackoff(), 0),
+        # RESP3 would add a handshake to every connection and brings nothing to plain strings.
+        "protocol": 2,
+        **options,
+    }
+    return redis.Redis(connection_pool=ConnectionPool.from_url(url, **settings))
+
+
+def read_run_id(connection: AbstractConnection) -> str:
+    """Return the id that the server process behind `connection` drew when it started (``run_id`` of ``INFO server``)."""
+    connection.send_command("INFO", "server")
+    text = connection.read_response(disable_decoding=True)
+    for line in text.splitlines():
+        name, _, value = line.partition(b":")
+        if name == b"run_id":
+            return str(value.strip().decode("ascii"))
+    raise RedisError("INFO server names no run_id")
+
+
+class RedisLink:
+    """Sends batches of commands to one known server process.
+
+    A server is named by its run id and by `layout`, the caller's name for the shape of what it keeps there: a release that
+    stores things differently sees the same process as another server.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        *,
+        layout: str = "",
+        monotonic: Callable[[], float] = time.monotonic,
+        identify: Callable[[AbstractConnection], str] = read_run_id,
+    ) -> None:
+        self._pool = client.connection_pool
+        self._layout = layout
+        self._identify = identify
+        self._servers: WeakKeyDictionary[AbstractConnection, str] = WeakKeyDictionary()
+        self._breaker = CircuitBreaker(pause_seconds=BREAKER_PAUSE_SECONDS, monotonic=monotonic)
+        # redis-py calls this in place of `on_connect` each time a connection is opened, also after it broke.
+        self._pool.connection_kwargs["redis_connect_func"] = self._greet
+
+    @property
+    def is_open_circuit(self) -> bool:
+        """Tell whether Redis failed lately and is being spared."""
+        return self._breaker.is_open
+
+    def call(self, server: str | None, *commands: Command, urgent: bool = False) -> list[Reply]:
+        """Send `commands` in one round trip and return their replies.
+
+        `server` is the server process to talk to, None any. `urgent` calls go out even while the circuit is open. Raises
+        RedisReplaced when the process is another one, RedisUnavailable for everything else.
+        """
+        if not (self._breaker.allows() or urgent):
+            raise RedisUnavailable("the circuit is open")
+        try:
+            replies = self._exchange(server, commands)
+        except RedisReplaced:
+            self._breaker.succeeded()
+            raise
+        except (RedisError, OSError) as error:
+            self._breaker.failed()
+            # Whatever broke this connection broke the idle ones too; each would otherwise cost a failure of its own.
+            self._pool.disconnect(inuse_connections=False)
+            raise RedisUnavailable(type(error).__name__) from error
+        self._breaker.succeeded()
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                raise RedisUnavailable("Redis refused a command") from reply
+        return replies
+
+    def identity(self) -> str:
+        """Return the name of the server process that answers now. Raises RedisUnavailable."""
+        try:
+            # No process has this name: the check tells which one it is, and nothing is sent.
+            self.call("", ("PING",))
+        except RedisReplaced as found:
+            return found.server
+        raise RedisUnavailable("the server has no name")
+
+    def _exchange(self, server: str | None, commands: Sequence[Command]) -> list[Reply]:
+        connection = self._pool.get_connection()
+        try:
+            found = self._servers[connection]
+            if server is not None and server != found:
+                raise RedisReplaced(found)
+            connection.send_packed_command(connection.pack_commands(commands))
+            return [self._reply(connection) for _ in commands]
+        except RedisReplaced:
+            raise
+        except BaseException:
+            # A reply that is still on its way must not be taken for that of the next command.
+            connection.disconnect()
+            raise
+        finally:
+            self._pool.release(connection)
+
+    @staticmethod
+    def _reply(connection: AbstractConnection) -> Reply:
+        try:
+            return connection.read_response(disable_decoding=True)
+        except ResponseError as error:
+            return error
+
+    def _greet(self, connection: AbstractConnection) -> None:
+        connection.on_connect()
+        self._servers[connection] = f"{self._identify(connection)}/{self._layout}"

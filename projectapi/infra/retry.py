@@ -1,0 +1,72 @@
+"""The one way to MongoDB: every operation of the stores runs through a `Retry`.
+
+Three attempts, exponential backoff with jitter, inside one deadline for the whole operation. A read may simply be repeated. A
+write may be repeated only because it can recognise its own success: after a failure that leaves the outcome unknown, `landed`
+asks the database whether the write was done before it is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import pymongo
+from pymongo.errors import PyMongoError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from projectapi.errors import DatabaseUnavailable, OutcomeUnknown
+from projectapi.infra.driver_errors import is_transient, leaves_outcome_unknown, translated
+
+T = TypeVar("T")
+
+
+class Retry:
+    """Runs database operations: `attempts` times at the most, inside `deadline_seconds` all together."""
+
+    def __init__(self, *, deadline_seconds: float = 8.0, attempts: int = 3, first_wait_seconds: float = 0.1) -> None:
+        self._deadline_seconds = deadline_seconds
+        self._attempts = attempts
+        self._first_wait_seconds = first_wait_seconds
+
+    def read(self, operation: Callable[[], T]) -> T:
+        """Run an operation that changes nothing. Raises DatabaseUnavailable."""
+        with translated(), pymongo.timeout(self._deadline_seconds):
+            return self._retrying()(operation)
+
+    def repeat(self, operation: Callable[[], T]) -> T:
+        """Run a write that is the same done once or twice. Raises DatabaseUnavailable, after which it may have been done."""
+        return self.read(operation)
+
+    def write(self, operation: Callable[[], T], landed: Callable[[], T | None]) -> T:
+        """Run an operation that writes, at most once in effect.
+
+        `landed` returns what `operation` would have returned if an earlier attempt reached the database, else None. Raises
+        DatabaseUnavailable when nothing was changed, and its child OutcomeUnknown when that cannot be told.
+        """
+        unsure = False
+
+        def attempt() -> T:
+            nonlocal unsure
+            if unsure and (earlier := landed()) is not None:
+                return earlier
+            try:
+                return operation()
+            except PyMongoError as error:
+                unsure = unsure or leaves_outcome_unknown(error)
+                raise
+
+        try:
+            with translated(), pymongo.timeout(self._deadline_seconds):
+                return self._retrying()(attempt)
+        except DatabaseUnavailable as error:
+            if unsure:
+                raise OutcomeUnknown from error.__cause__
+            raise
+
+    def _retrying(self) -> Retrying:
+        return Retrying(
+            stop=stop_after_attempt(self._attempts),
+            wait=wait_exponential_jitter(initial=self._first_wait_seconds, max=1.0, jitter=self._first_wait_seconds),
+            retry=retry_if_exception(is_transient),
+            reraise=True,
+        )

@@ -1,0 +1,121 @@
+"""The media room: everything about video files on disk. The rest of projectapi uses `MediaRoom` and nothing below it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence, Set
+from pathlib import Path
+
+from projectapi import errors
+from projectapi.media.file_names import readable_name
+from projectapi.media.incoming import IncomingVideo
+from projectapi.media.probing import EXTENSIONS, inspect_video
+from projectapi.media.sandbox import Sandbox
+from projectapi.media.segments import Segment
+from projectapi.media.storage import MediaFolder
+from projectapi.media.trimming import DEADLINE_SECONDS, Trimmed, Trimmer
+from projectapi.project import Video
+
+__all__ = ["EXTENSIONS", "IncomingVideo", "MediaRoom", "Segment", "Trimmed"]
+
+_log = logging.getLogger(__name__)
+
+
+class MediaRoom:
+    """Takes videos in, looks into them, cuts them and finds them again.
+
+    It knows files and no projects: the caller records what `accept` returns, and calls `discard` for the video that the
+    record named before, in this order. Every method may raise DiskFull where it writes.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        max_upload_bytes: int,
+        *,
+        inspections_at_once: int = 2,
+        trims_at_once: int = 2,
+        wait_seconds: float = 5.0,
+        trim_deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
+        self.folder = MediaFolder(root, max_upload_bytes)
+        # Two gates, so that long cuts do not hold up uploads.
+        self._inspections = Sandbox(slots=inspections_at_once, wait_seconds=wait_seconds)
+        trims = Sandbox(slots=trims_at_once, wait_seconds=trim_deadline_seconds)
+        self._trimmer = Trimmer(self.folder, trims, deadline_seconds=trim_deadline_seconds)
+
+    def receive(self, expected_bytes: int | None = None) -> IncomingVideo:
+        """Open a part file to write an upload of about `expected_bytes` into; it goes unless it is accepted.
+
+        Raises VideoTooLarge and DiskFull, here when the length tells so and else from the part's ``write``.
+        """
+        return self.folder.new_part(expected_bytes)
+
+    def accept(self, part: IncomingVideo, original_name: str | None) -> Video:
+        """Probe a whole upload, make its thumbnail, store both for good and return the record of it.
+
+        Raises InvalidVideo, MediaBusy and DiskFull; then the part is gone and nothing else has changed.
+        """
+        with part, self.folder.work_folder() as scratch:
+            if part.bytes == 0:
+                raise errors.InvalidVideo
+            thumbnail = scratch / "thumbnail.jpg"
+            found = inspect_video(part.path, thumbnail, self._inspections)
+            path, thumbnail_path = self.folder.keep(part, EXTENSIONS[found.content_type], thumbnail)
+            return Video(
+                path=path,
+                thumbnail_path=thumbnail_path,
+                original_name=readable_name(original_name),
+                content_type=found.content_type,
+                bytes=part.bytes,
+                sha256=part.sha256,
+                container=found.container,
+                video_codec=found.video_codec,
+                audio_codec=found.audio_codec,
+                width=found.width,
+                height=found.height,
+                frame_rate=found.frame_rate,
+                rotation=found.rotation,
+                duration=found.duration,
+            )
+
+    def discard(self, video: Video) -> None:
+        """Delete all files of a video that no record names any more: original, thumbnail, trimmed versions."""
+        self.folder.discard(video)
+
+    def trim(self, video: Video, segments: Sequence[Segment]) -> Trimmed:
+        """Return the file that holds just `segments` of the video, cut to half a frame, and its duration in seconds.
+
+        Raises VideoNotFound, ValidationFailed (a segment outside the video), MediaBusy (not in time) and InvalidVideo.
+        """
+        return self._trimmer.trim(video, self.path_of(video), segments)
+
+    def path_of(self, video: Video) -> Path:
+        """Return where the original lies. Raises VideoNotFound when the file is lost or is not what was stored."""
+        try:
+            path = self.folder.resolve(video.path)
+        except errors.NotFound as error:
+            _log.error("the record names the video %s and the file is not there", video.path)
+            raise errors.VideoNotFound from error
+        if path.stat().st_size != video.bytes:
+            _log.error("the video %s has not the %d bytes that were stored", video.path, video.bytes)
+            raise errors.VideoNotFound
+        return path
+
+    def thumbnail_path_of(self, video: Video) -> Path:
+        """Return where the thumbnail (JPEG) lies. Raises ThumbnailNotFound."""
+        try:
+            return self.folder.resolve(video.thumbnail_path or "")
+        except errors.NotFound as error:
+            raise errors.ThumbnailNotFound from error
+
+    def static_path(self, relative: str) -> Path:
+        """Return where the file of ``/static/<relative>`` lies. Raises NotFound for what is not to be served."""
+        return self.folder.resolve(relative)
+
+    def sweep(self, in_use: Set[str], older_than_seconds: float, *, dry_run: bool = False) -> list[str]:
+        """Delete old files that nothing points to and return their names.
+
+        `in_use` holds `path` and `thumbnail_path` of the videos of all projects, deleted ones too.
+        """
+        return self.folder.sweep(in_use, older_than_seconds, dry_run=dry_run)

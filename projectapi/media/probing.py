@@ -1,0 +1,116 @@
+"""What is in an uploaded file: found by opening and decoding it in the sandbox, never by what the client says of it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from projectapi import errors
+from projectapi.media.sandbox import CONTAINERS, Limits, Sandbox, SandboxError
+
+EXTENSIONS = {
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/x-msvideo": ".avi",
+    "video/x-matroska": ".mkv",
+    "video/webm": ".webm",
+    "video/ogg": ".ogv",
+}
+"""The content types that are taken, and the extension under which each is stored."""
+
+MAX_PIXELS = 8192 * 4352
+"""Largest picture taken: 8K with some room. A tiny file may claim a picture that no memory holds."""
+
+_CHILD = str(Path(__file__).with_name("inspect_child.py"))
+_LIMITS = Limits(seconds=20, cpu_seconds=30, memory_bytes=3 * 2**30, output_bytes=16 * 2**20)
+_PLAIN_NAME = re.compile(r"[\w,.-]{1,64}", re.ASCII)
+_SENTENCES = {
+    "cut": "The video is not complete: its end is missing. Please upload the whole file.",
+    "no_video": "This file has no moving pictures, only sound or a still image. Please upload a video.",
+    "still": "This file is a still image. Please upload a video.",
+    "too_large": f"The video's picture is too large: at most {MAX_PIXELS / 1e6:.0f} million pixels are taken.",
+    "no_duration": "The video is empty: its duration is zero.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What probing found. Units and meaning of the fields are those of `projectapi.project.Video`."""
+
+    container: str
+    content_type: str
+    video_codec: str
+    audio_codec: str | None
+    width: int
+    height: int
+    frame_rate: float | None
+    rotation: int
+    duration: float
+
+
+def inspect_video(source: Path, thumbnail: Path, sandbox: Sandbox) -> Probe:
+    """Probe `source` and write a JPEG of the frame at one second to `thumbnail`, whose folder serves as scratch.
+
+    The frame is upright and its long side is at most 640 pixels; a video shorter than a second shows its middle. Raises
+    InvalidVideo for everything that is not a whole video in a container we take, MediaBusy and DiskFull.
+    """
+    command = [sys.executable, "-I", "-B", _CHILD, CONTAINERS, str(MAX_PIXELS), thumbnail.name]
+    try:
+        with sandbox.place():
+            answer = sandbox.run(command, source=source, scratch=thumbnail.parent, limits=_LIMITS)
+        found = json.loads(answer)
+        if isinstance(found, dict) and "refused" in found:
+            raise errors.InvalidVideo(_SENTENCES.get(str(found["refused"])))
+        probe = _checked(found)
+    except (SandboxError, ValueError, TypeError, KeyError) as error:
+        raise errors.InvalidVideo from error
+    if not thumbnail.is_file():
+        raise errors.InvalidVideo
+    return probe
+
+
+def probe(source: Path, scratch: Path, sandbox: Sandbox) -> Probe:
+    """Probe `source` in an empty folder `scratch`. Raises what `inspect_video` raises."""
+    return inspect_video(source, scratch / "thumbnail.jpg", sandbox)
+
+
+def _checked(found: dict[str, Any]) -> Probe:
+    """Build the Probe from an answer that a hostile file may have forged; raises ValueError, TypeError or KeyError."""
+    if found["content_type"] not in EXTENSIONS:
+        raise ValueError("unknown content type")
+    rate = found["frame_rate"]
+    return Probe(
+        container=_name(found["container"]),
+        content_type=found["content_type"],
+        video_codec=_name(found["video_codec"]),
+        audio_codec=None if found["audio_codec"] is None else _name(found["audio_codec"]),
+        width=_whole(found["width"], 1, MAX_PIXELS),
+        height=_whole(found["height"], 1, MAX_PIXELS),
+        frame_rate=None if rate is None else _positive(rate),
+        rotation=_whole(found["rotation"], 0, 359),
+        duration=_positive(found["duration"]),
+    )
+
+
+def _name(value: Any) -> str:
+    if not _PLAIN_NAME.fullmatch(value):
+        raise ValueError("not a plain name")
+    return str(value)
+
+
+def _whole(value: Any, low: int, high: int) -> int:
+    if type(value) is not int or not low <= value <= high:
+        raise ValueError("not a whole number within bounds")
+    return value
+
+
+def _positive(value: Any) -> float:
+    number = float(value)
+    if not 0 < number < math.inf:
+        raise ValueError("not a positive number")
+    return number

@@ -1,0 +1,156 @@
+"""The one way to run a tool on an untrusted file: a child process that can do little, for a short time.
+
+A file's name and claims say nothing about it: an ``.mp4`` that is really a playlist makes ffmpeg open other people's files
+and URLs. So the tool never learns a path. It finds the untrusted file as open descriptor `FIRST_INPUT` (``-fd 3 -i fd:``),
+may use no other protocol and only the containers in `CONTAINERS`, works in an empty scratch folder with an empty environment,
+and is killed, with everything that it started, when its time is over or when this process ends.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from projectapi import errors
+from projectapi.media.sandbox_child import FIRST_INPUT
+
+__all__ = ["CONTAINERS", "FIRST_INPUT", "Limits", "Sandbox", "SandboxError", "SandboxTimeout"]
+
+CONTAINERS = "mov,mp4,matroska,webm,avi,ogg"
+"""ffmpeg's names of the containers that it may recognise, whatever the content claims to be."""
+
+_CHILD = str(Path(__file__).with_name("sandbox_child.py"))
+_READ_SIZE = 65536
+_STDOUT_MAX = 262_144
+_STDERR_MAX = 8_192
+_DISK_FULL_MARK = b"No space left on device"
+
+_log = logging.getLogger(__name__)
+
+
+class SandboxError(Exception):
+    """The tool failed, crashed or broke a limit; the reason is in the log at debug level and nowhere else."""
+
+
+class SandboxTimeout(SandboxError):
+    """The tool did not end in time and was killed with everything that it started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one run may use: seconds on the clock and on all processors together, bytes of address space and of one output."""
+
+    seconds: float
+    cpu_seconds: int
+    memory_bytes: int
+    output_bytes: int
+
+
+class Sandbox:
+    """Runs tools, at most `slots` at once in this process; more wait up to `wait_seconds` for a place."""
+
+    def __init__(self, *, slots: int, wait_seconds: float) -> None:
+        self._slots = threading.BoundedSemaphore(slots)
+        self._wait_seconds = wait_seconds
+
+    @contextmanager
+    def place(self, wait_seconds: float | None = None) -> Iterator[None]:
+        """Hold one of the places for runs. Raises MediaBusy when none gets free in time."""
+        wait = self._wait_seconds if wait_seconds is None else min(wait_seconds, self._wait_seconds)
+        if not self._slots.acquire(timeout=max(wait, 0)):
+            raise errors.MediaBusy
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    def run(self, command: Sequence[str], *, source: Path, opened: int = 1, scratch: Path, limits: Limits) -> bytes:
+        """Run `command` (its program as an absolute path) in `scratch` and return what it printed, at most 256 KiB.
+
+        `source` is open `opened` times, from descriptor `FIRST_INPUT` on. The caller holds a `place`. Raises SandboxTimeout,
+        SandboxError for every other failure, DiskFull when the tool says so, and FileNotFoundError without `source`.
+        """
+        source.stat()
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-B", _CHILD, _order(command, source, opened, limits)],
+            cwd=scratch,
+            env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TMPDIR": str(scratch), "MALLOC_ARENA_MAX": "2"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            output, complaints = _listen(process, time.monotonic() + limits.seconds)
+        finally:
+            _end(process)
+        _log.debug("%s ended with %s: %s", Path(command[0]).name, process.returncode, complaints)
+        if process.returncode != 0:
+            if _DISK_FULL_MARK in complaints:
+                raise errors.DiskFull
+            raise SandboxError(f"exit status {process.returncode}")
+        return output
+
+
+def _order(command: Sequence[str], source: Path, opened: int, limits: Limits) -> str:
+    return json.dumps(
+        {
+            "parent": os.getpid(),
+            "input": str(source.absolute()),
+            "inputs": opened,
+            "cpu_seconds": limits.cpu_seconds,
+            "memory_bytes": limits.memory_bytes,
+            "output_bytes": limits.output_bytes,
+            "command": list(command),
+        }
+    )
+
+
+def _listen(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
+    """Read both outputs until they end and the process with them; keep the beginning of each and drop the rest."""
+    assert process.stdout and process.stderr
+    kept = {process.stdout: bytearray(), process.stderr: bytearray()}
+    most = {process.stdout: _STDOUT_MAX, process.stderr: _STDERR_MAX}
+    with selectors.DefaultSelector() as selector:
+        for stream in kept:
+            selector.register(stream, selectors.EVENT_READ, stream)
+        while selector.get_map():
+            for key, _ in selector.select(_time_left(deadline)):
+                data = os.read(key.fd, _READ_SIZE)
+                if not data:
+                    selector.unregister(key.fileobj)
+                kept[key.data] += data[: most[key.data] - len(kept[key.data])]
+    try:
+        process.wait(_time_left(deadline))
+    except subprocess.TimeoutExpired as error:
+        raise SandboxTimeout from error
+    return bytes(kept[process.stdout]), bytes(kept[process.stderr])
+
+
+def _time_left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise SandboxTimeout
+    return left
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Make sure that nothing of the run is left: not the process, not what it started, not our ends of its pipes."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()

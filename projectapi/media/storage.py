@@ -1,0 +1,172 @@
+"""The media folder: where video files, thumbnails and trimmed videos lie, and how they get there and go.
+
+::
+
+    <root>/videos/<uuid>.<ext>             originals, never changed
+    <root>/thumbnails/thumb_<uuid>.jpg     one for each original, same uuid
+    <root>/trimmed/<uuid>_<request>.mp4    results of trimming that original; can be made again
+    <root>/incoming/<uuid>.part            uploads on their way
+    <root>/work/<random>/                  scratch folders of running tools
+
+All five are on one file system, so that a file takes its final name by a rename and is never seen half. A file stands in
+`videos` before the database names it and leaves after the database forgot it: a crash in between leaves a file that nothing
+points to, never a record without its file, and `MediaFolder.sweep` removes such files when they are old.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Set
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from projectapi import errors
+from projectapi.media.incoming import IncomingVideo, full_disk_reported, video_too_large
+from projectapi.project import Video
+
+VIDEOS, THUMBNAILS, TRIMMED, INCOMING, WORK = "videos", "thumbnails", "trimmed", "incoming", "work"
+_SERVED = (VIDEOS, THUMBNAILS, TRIMMED)
+
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_OUR_FILES = {
+    VIDEOS: re.compile(_UUID + r"\.[0-9a-z]+"),
+    THUMBNAILS: re.compile(rf"thumb_{_UUID}\.jpg"),
+    TRIMMED: re.compile(_UUID + r"_[0-9a-f]{64}\.mp4"),
+    INCOMING: re.compile(_UUID + r"\.part"),
+    WORK: re.compile(r"run_\w+"),
+}
+
+
+class MediaFolder:
+    """The files below one root folder; every name that a method takes or returns is relative to it."""
+
+    def __init__(self, root: Path, max_upload_bytes: int) -> None:
+        self.root = root
+        self.max_upload_bytes = max_upload_bytes
+        for name in _OUR_FILES:
+            (root / name).mkdir(parents=True, exist_ok=True)
+
+    def new_part(self, expected_bytes: int | None = None) -> IncomingVideo:
+        """Open a part file for an upload of about `expected_bytes` (its Content-Length, None if it has none).
+
+        Raises VideoTooLarge and DiskFull before a byte is taken when the length alone tells so.
+        """
+        if expected_bytes is not None:
+            if expected_bytes > self.max_upload_bytes:
+                raise video_too_large(self.max_upload_bytes)
+            if expected_bytes > shutil.disk_usage(self.root).free:
+                raise errors.DiskFull
+        return IncomingVideo(self.root / INCOMING / f"{uuid.uuid4()}.part", self.max_upload_bytes)
+
+    @contextmanager
+    def work_folder(self) -> Iterator[Path]:
+        """Lend an empty scratch folder on the same file system and delete it afterwards with all that is in it."""
+        with full_disk_reported():
+            path = Path(tempfile.mkdtemp(prefix="run_", dir=self.root / WORK))
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def keep(self, part: IncomingVideo, extension: str, thumbnail: Path | None) -> tuple[str, str | None]:
+        """Give an upload and its thumbnail their lasting names, durably; return both names.
+
+        Raises DiskFull; then neither is there.
+        """
+        identity = uuid.uuid4()
+        video_name = f"{VIDEOS}/{identity}{extension}"
+        thumbnail_name = f"{THUMBNAILS}/thumb_{identity}.jpg" if thumbnail else None
+        part.sync()
+        try:
+            if thumbnail and thumbnail_name:
+                self.publish(thumbnail, thumbnail_name)
+            part.move_to(self.root / video_name)
+            self._sync_folder(VIDEOS)
+        except BaseException:
+            self._remove(video_name, thumbnail_name)
+            raise
+        return video_name, thumbnail_name
+
+    def publish(self, finished: Path, name: str) -> None:
+        """Move a finished file from a scratch folder to `name`, durably and at once. Raises DiskFull."""
+        with full_disk_reported():
+            with open(finished, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(finished, self.root / name)
+            self._sync_folder(name.partition("/")[0])
+
+    def trimmed_name(self, video: Video, request: str) -> str:
+        """Return the name of the result of trimming `video` as `request` (64 hexadecimal digits) asks."""
+        return f"{TRIMMED}/{_identity(video)}_{request}.mp4"
+
+    def discard(self, video: Video) -> None:
+        """Delete the files of a video that no record names any more; what is already gone does not matter."""
+        self._remove(video.path, video.thumbnail_path)
+        for path in (self.root / TRIMMED).glob(f"{_identity(video)}_*.mp4"):
+            path.unlink(missing_ok=True)
+
+    def resolve(self, relative: str) -> Path:
+        """Return where the served file `relative` (``videos/…``, ``thumbnails/…``, ``trimmed/…``) lies.
+
+        Raises NotFound for everything else: other folders, ``..``, hidden files, links, folders, files that are not there.
+        """
+        folder, _, name = relative.partition("/")
+        # The layout is flat, so one plain name below one known folder is all there ever is to serve.
+        if folder not in _SERVED or not name or name.startswith(".") or any(c in name for c in "/\\\0"):
+            raise errors.NotFound
+        path = self.root / folder / name
+        try:
+            if not stat.S_ISREG(os.lstat(path).st_mode) or (self.root / folder).is_symlink():
+                raise errors.NotFound
+        except (OSError, ValueError) as error:
+            raise errors.NotFound from error
+        return path
+
+    def sweep(self, in_use: Set[str], older_than_seconds: float, *, dry_run: bool = False) -> list[str]:
+        """Delete what nothing points to and is older than `older_than_seconds`; return the names, sorted.
+
+        `in_use` holds the paths of all videos and thumbnails that records name, of deleted projects too. Part files, scratch
+        folders and trimmed videos go by age alone. Files that projectapi did not name stay. With `dry_run` nothing goes.
+        """
+        newest = time.time() - older_than_seconds
+        found = sorted(name for name in self._leftovers(newest) if name not in in_use)
+        if not dry_run:
+            for name in found:
+                path = self.root / name
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+        return found
+
+    def _leftovers(self, newest: float) -> Iterator[str]:
+        for folder, ours in _OUR_FILES.items():
+            for entry in os.scandir(self.root / folder):
+                if not ours.fullmatch(entry.name) or entry.is_symlink():
+                    continue
+                with suppress(FileNotFoundError):
+                    if entry.stat(follow_symlinks=False).st_mtime < newest:
+                        yield f"{folder}/{entry.name}"
+
+    def _remove(self, *names: str | None) -> None:
+        for name in names:
+            if name:
+                with suppress(errors.NotFound, FileNotFoundError):
+                    self.resolve(name).unlink()
+
+    def _sync_folder(self, name: str) -> None:
+        folder = os.open(self.root / name, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _identity(video: Video) -> str:
+    return Path(video.path).stem

@@ -1,0 +1,178 @@
+"""What the parts of projectapi must do for each other: the protocols that the handlers know, and nothing of who fulfils them.
+
+The store protocols are the specification that every store fulfils and that one contract suite checks; their docstrings name
+the errors that each method raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from projectapi.project import (
+    EntityTag,
+    JsonObject,
+    ListQuery,
+    Project,
+    ProjectKey,
+    ProjectPage,
+    Revision,
+    Segment,
+    Timeline,
+    TimelineSave,
+    Video,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A finished answer to a read: the bytes of its JSON body and what goes into the headers.
+
+    `source` says where the bytes come from (the header X-Cache); `age` is in seconds and given only with STALE.
+    """
+
+    body: bytes
+    etag: str | None = None
+    source: str = "BYPASS"
+    age: int | None = None
+    next: str | None = None
+
+
+class Answers(Protocol):
+    """Reads that come back as finished answers; they raise what the stores' reads raise."""
+
+    def project(self, key: ProjectKey) -> Answer:
+        """Return the answer of GET /projects/{id}."""
+
+    def timeline(self, key: ProjectKey) -> Answer:
+        """Return the answer of GET /timeline/{id}."""
+
+    def history(self, key: ProjectKey, *, limit: int, skip: int, with_state: bool) -> Answer:
+        """Return the answer of GET /timeline/{id}/history."""
+
+    def projects(self, query: ListQuery) -> Answer:
+        """Return the answer of GET /projects/; `next` is the cursor of the following page."""
+
+
+class ProjectStore(Protocol):
+    """Keeps projects.
+
+    A write that returns is durable and is seen by every read that starts afterwards. Every method may raise
+    DatabaseUnavailable (nothing changed), every write OutcomeUnknown (repeating it does no harm). Every method that takes a
+    `ProjectKey` raises ProjectNotFound (or its child ProjectNotCarriedOver) when there is no such project, it is deleted, or
+    the key names an owner that is not the project's.
+    """
+
+    def create_project(self, *, name: str, description: str | None, owner: str) -> Project:
+        """Store a new project under a new id and return it."""
+
+    def get_project(self, key: ProjectKey) -> Project:
+        """Return the project with its current timeline and its transcript."""
+
+    def get_summary(self, key: ProjectKey) -> Project:
+        """Return the project without its timeline and transcript, which is cheap at any size."""
+
+    def list_projects(self, query: ListQuery) -> ProjectPage:
+        """Return one page of an owner's projects, stable while others write. Raises ValidationFailed for a foreign cursor."""
+
+    def update_project(self, key: ProjectKey, values: JsonObject, expected: EntityTag | None = None) -> Project:
+        """Change name, description, thumbnail or duration and return the project.
+
+        Raises PreconditionFailed when `expected` is given and is not the current tag.
+        """
+
+    def delete_project(self, key: ProjectKey, expected: EntityTag | None = None) -> None:
+        """Move the project to the trash: it keeps everything and is found no more. Raises PreconditionFailed."""
+
+    def restore_project(self, key: ProjectKey) -> None:
+        """Bring a project back from the trash. Raises ProjectNotFound when it is not in there."""
+
+    def set_video(self, key: ProjectKey, video: Video) -> Video | None:
+        """Record `video` as the project's and return the one that it replaced, whose files may go now."""
+
+    def set_transcript(self, key: ProjectKey, transcript: JsonObject | None) -> Project:
+        """Store the project's transcript, or remove it with None, and return the project."""
+
+
+class TimelineStore(Protocol):
+    """Keeps the timelines of projects and their history; what `ProjectStore` promises holds here too."""
+
+    def get_timeline(self, key: ProjectKey) -> Timeline | None:
+        """Return the current timeline, None before the first save."""
+
+    def save_timeline(self, key: ProjectKey, save: TimelineSave, expected: EntityTag | None = None) -> Timeline:
+        """Append a version to the timeline, make it the current one and return it.
+
+        Without `expected` the last writer wins and no save is lost from history. A state equal to the current one adds no
+        version unless it brings a name. Raises PreconditionFailed when `expected` is given and is not the current tag, and
+        TimelineTooLarge when the project would not fit into one MongoDB document.
+        """
+
+    def list_revisions(self, key: ProjectKey, *, limit: int, skip: int = 0, with_state: bool = False) -> Sequence[Revision]:
+        """Return versions of the timeline, newest first, without their states unless asked."""
+
+    def get_revision(self, key: ProjectKey, version: int) -> Revision:
+        """Return one version with its state. Raises TimelineVersionNotFound."""
+
+    def restore_revision(self, key: ProjectKey, version: int, *, restored_by: str) -> Timeline:
+        """Make an earlier version's state the current one as a new highest version, and return it.
+
+        Restoring the version that is current already changes nothing. Raises TimelineVersionNotFound.
+        """
+
+    def find_revision(self, revision_id: str, owner: str | None = None) -> Revision:
+        """Return the version that has this document id, without its state. Raises TimelineVersionNotFound."""
+
+    def describe_revision(self, revision: Revision, values: JsonObject) -> Revision:
+        """Change a version's `description` or `change_summary` in place and return it. Raises TimelineVersionNotFound."""
+
+    def delete_revision(self, revision: Revision) -> None:
+        """Remove one earlier version from history. Raises Conflict for the current one, and TimelineVersionNotFound."""
+
+
+class VideoFiles(Protocol):
+    """Keeps video files on the server's disk and works on them."""
+
+    def incoming(self, expected_bytes: int | None) -> AbstractContextManager[BinaryIO]:
+        """Open a part file for an upload; it is gone when the block ends, unless `accept` took it.
+
+        Raises DiskFull when the disk has no room for `expected_bytes`; writing raises VideoTooLarge and DiskFull.
+        """
+
+    def accept(self, part: BinaryIO, original_name: str) -> Video:
+        """Probe a complete part file and give it its place. Raises InvalidVideo, DiskFull, MediaBusy."""
+
+    def discard(self, video: Video) -> None:
+        """Delete the files of a video that no project refers to any more."""
+
+    def video_path(self, video: Video) -> Path:
+        """Return where the original lies. Raises VideoNotFound when the file is gone."""
+
+    def thumbnail_path(self, video: Video) -> Path:
+        """Return where the thumbnail lies. Raises ThumbnailNotFound."""
+
+    def static_path(self, relative: str) -> Path:
+        """Return a file of the media folder. Raises NotFound for anything that is not a media file in it."""
+
+    def trim(self, video: Video, segments: Sequence[Segment]) -> tuple[str, float]:
+        """Cut the segments out of the original into one file; return its relative path and its duration in seconds.
+
+        Raises ValidationFailed when nothing is left of a segment, MediaBusy when it cannot be done in time.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """The parts that handlers and commands reach, put together by `create_app`."""
+
+    answers: Answers
+    projects: ProjectStore
+    timelines: TimelineStore
+    videos: VideoFiles
+    set_up_database: Callable[[], Sequence[str]]
+    version: str
+    ownership_enforced: bool
+    max_upload_bytes: int

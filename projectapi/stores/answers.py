@@ -1,0 +1,55 @@
+"""Finished answers straight from the stores, without a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from projectapi.project import EntityTag, ListQuery, Project, ProjectKey, Revision, Timeline
+from projectapi.protocols import Answer, Answers, ProjectStore, TimelineStore
+
+
+class Renderer(Protocol):
+    """Turns what a store returns into the bytes of an answer."""
+
+    def project_answer(self, project: Project) -> bytes:
+        """Return the body of GET /projects/{id}."""
+
+    def project_list(self, projects: Sequence[Project]) -> bytes:
+        """Return the body of GET /projects/."""
+
+    def timeline_answer(self, project_id: str, timeline: Timeline | None) -> bytes:
+        """Return the body of GET /timeline/{id}."""
+
+    def history_answer(self, revisions: Sequence[Revision]) -> bytes:
+        """Return the body of GET /timeline/{id}/history."""
+
+
+class StoreAnswers(Answers):
+    """`Answers` that reads the stores anew each time."""
+
+    def __init__(self, projects: ProjectStore, timelines: TimelineStore, render: Renderer) -> None:
+        self._projects = projects
+        self._timelines = timelines
+        self._render = render
+
+    def project(self, key: ProjectKey) -> Answer:
+        """See `Answers.project`."""
+        project = self._projects.get_project(key)
+        return Answer(body=self._render.project_answer(project), etag=str(EntityTag(project.version, project.tag)))
+
+    def timeline(self, key: ProjectKey) -> Answer:
+        """See `Answers.timeline`."""
+        timeline = self._timelines.get_timeline(key)
+        tag = EntityTag(timeline.version, timeline.tag) if timeline else EntityTag(0, "")
+        return Answer(body=self._render.timeline_answer(key.id, timeline), etag=str(tag))
+
+    def history(self, key: ProjectKey, *, limit: int, skip: int, with_state: bool) -> Answer:
+        """See `Answers.history`."""
+        revisions = self._timelines.list_revisions(key, limit=limit, skip=skip, with_state=with_state)
+        return Answer(body=self._render.history_answer(revisions))
+
+    def projects(self, query: ListQuery) -> Answer:
+        """See `Answers.projects`."""
+        page = self._projects.list_projects(query)
+        return Answer(body=self._render.project_list(page.projects), next=page.next)

@@ -1,0 +1,141 @@
+"""The collections as MongoDB keeps them: names, indexes and validators, and their idempotent set-up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.database import Database
+from pymongo.errors import CollectionInvalid, OperationFailure
+
+from projectapi.infra.driver_errors import translated
+from projectapi.project import DESCRIPTION_MAX, NAME_MAX, OWNER_MAX
+from projectapi.stores.documents import Document
+
+PROJECTS = "projects"
+TIMELINE_STATES = "timeline_states"
+
+_NOT_AUTHORISED = 13
+_NUMBER = ["int", "long", "double"]
+_WHOLE = ["int", "long"]
+
+INDEXES: dict[str, list[IndexModel]] = {
+    PROJECTS: [
+        IndexModel([("projectId", ASCENDING)], name="projectId", unique=True),
+        IndexModel(
+            [("createdBy", ASCENDING), ("isDeleted", ASCENDING), ("updatedAt", DESCENDING), ("_id", DESCENDING)],
+            name="owner_updatedAt",
+        ),
+        IndexModel(
+            [("createdBy", ASCENDING), ("isDeleted", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)],
+            name="owner_createdAt",
+        ),
+        IndexModel(
+            [("createdBy", ASCENDING), ("isDeleted", ASCENDING), ("name", ASCENDING), ("_id", ASCENDING)],
+            name="owner_name",
+        ),
+        IndexModel([("createdAt", ASCENDING)], name="createdAt"),
+        IndexModel([("isDeleted", ASCENDING), ("deletedAt", ASCENDING)], name="trash"),
+    ],
+    TIMELINE_STATES: [
+        IndexModel(
+            [("projectId", ASCENDING), ("version", DESCENDING)],
+            name="projectId_version_committed",
+            unique=True,
+            partialFilterExpression={"committed": True},
+        ),
+        IndexModel([("projectId", ASCENDING), ("version", DESCENDING)], name="projectId_version"),
+    ],
+}
+
+
+def _nullable(kind: str, **limits: Any) -> Document:
+    return {"bsonType": [kind, "null"], **limits}
+
+
+def validators(timeline: Document) -> dict[str, Document]:
+    """Return each collection's `$jsonSchema`; `timeline` is the part that describes a timeline's state."""
+    texts = {"bsonType": "string"}
+    project = {
+        "projectId": {"bsonType": "string", "minLength": 1, "maxLength": 200},
+        "name": {"bsonType": "string", "maxLength": NAME_MAX},
+        "description": _nullable("string", maxLength=DESCRIPTION_MAX),
+        "createdBy": {"bsonType": "string", "minLength": 1, "maxLength": OWNER_MAX},
+        "createdAt": {"bsonType": "date"},
+        "updatedAt": {"bsonType": "date"},
+        "isDeleted": {"bsonType": "bool"},
+        "deletedAt": _nullable("date"),
+        "version": {"bsonType": _WHOLE, "minimum": 1},
+        "schemaVersion": {"bsonType": _WHOLE, "minimum": 1},
+        "lastWrite": texts,
+        "recentWrites": {"bsonType": "array", "items": texts},
+        "videoPath": _nullable("string"),
+        "duration": {"bsonType": [*_NUMBER, "null"], "minimum": 0},
+        "thumbnail": _nullable("string"),
+        "video": _nullable("object"),
+        "timelineState": {**timeline, "bsonType": ["object", "null"]},
+        "timelineVersion": {"bsonType": _WHOLE, "minimum": 0},
+        "timelineHead": _nullable("object"),
+        "unsettledRevisions": {"bsonType": "array", "items": {"bsonType": "objectId"}},
+        "transcriptState": _nullable("object"),
+    }
+    revision = {
+        "projectId": {"bsonType": "string", "minLength": 1, "maxLength": 200},
+        "version": {"bsonType": _WHOLE, "minimum": 1},
+        "parent": _nullable("objectId"),
+        "committed": {"bsonType": "bool"},
+        "description": _nullable("string", maxLength=DESCRIPTION_MAX * 2),
+        "changeSummary": _nullable("string", maxLength=DESCRIPTION_MAX),
+        "createdBy": {"bsonType": "string", "minLength": 1, "maxLength": OWNER_MAX},
+        "createdAt": {"bsonType": "date"},
+        "updatedAt": {"bsonType": "date"},
+        "schemaVersion": {"bsonType": _WHOLE, "minimum": 1},
+        "encoding": {"enum": ["full", "delta"]},
+        "keyframe": {"bsonType": "objectId"},
+        "rawBytes": {"bsonType": _WHOLE, "minimum": 2},
+        "sha256": texts,
+        "state": {"bsonType": "binData"},
+    }
+    return {PROJECTS: _strict(project), TIMELINE_STATES: _strict(revision)}
+
+
+def _strict(properties: Document) -> Document:
+    return {"$jsonSchema": {"bsonType": "object", "required": sorted(properties), "properties": properties}}
+
+
+def set_up(database: Database[Document], timeline: Document) -> Sequence[str]:
+    """Create what is missing, bring validators and indexes up to date, and return a line about each collection.
+
+    It may run at any time and any number of times. A user without the right to change validators (Atlas' `readWrite` lacks
+    `collMod`) gets a line that says so; everything else is still done. Raises DatabaseUnavailable.
+    """
+    report = []
+    with translated():
+        existing = set(database.list_collection_names())
+        for name, validator in validators(timeline).items():
+            report.append(_set_up_validator(database, name, validator, name in existing))
+            names = database[name].create_indexes(INDEXES[name])
+            report.append(f"{name}: {len(names)} indexes in place")
+    return report
+
+
+def _set_up_validator(database: Database[Document], name: str, validator: Document, exists: bool) -> str:
+    strictly = {"validator": validator, "validationLevel": "strict", "validationAction": "error"}
+    try:
+        if not exists:
+            try:
+                database.create_collection(name, **strictly)
+                return f"{name}: created, with its validator"
+            except CollectionInvalid:
+                # Another release step was quicker; its collection still gets this code's validator.
+                pass
+        database.command("collMod", name, **strictly)
+        return f"{name}: validator up to date"
+    except OperationFailure as error:
+        if error.code != _NOT_AUTHORISED:
+            raise
+        return (
+            f"{name}: WARNING: this database user may not change validators, so the old one (or none) stays in force. "
+            "The API checks everything itself; to add the second check, run `flask db init` once as a user with the role dbAdmin."
+        )

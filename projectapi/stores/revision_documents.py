@@ -1,0 +1,156 @@
+"""The collection `timeline_states`: one document per saved revision, its state compressed.
+
+A revision is *committed* when its own flag says so or when its project lists it under `unsettledRevisions`. A save writes the
+revision without the flag, then moves the project's pointer and appends to that list in one compare-and-swap: so a save is whole
+or it does not show. The flags are set for many revisions at a time, before a later save shortens the list.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+
+from bson import Binary, ObjectId
+from cachetools import LRUCache
+from pymongo import DESCENDING
+from pymongo.collection import Collection
+
+from projectapi.errors import TimelineVersionNotFound
+from projectapi.infra.retry import Retry
+from projectapi.project import SCHEMA_VERSION, JsonObject, Revision
+from projectapi.stores.documents import Document
+from projectapi.timeline.revisions import EncodedState, Keyframe, decode, encode_next, load_state
+
+_KEYFRAME_CACHE_BYTES = 32 * 2**20
+_WITHOUT_STATE = {"state": False}
+
+
+class RevisionDocuments:
+    """Reads and writes revisions; keeps the keyframes it met last in memory, which is safe since they never change."""
+
+    def __init__(self, collection: Collection[Document], retry: Retry) -> None:
+        self.collection = collection
+        self._retry = retry
+        self._keyframes: LRUCache[ObjectId, bytes] = LRUCache(_KEYFRAME_CACHE_BYTES, getsizeof=len)
+        self._keyframes_lock = threading.Lock()
+
+    def write(self, document: Document) -> None:
+        """Store a revision under its own `_id`; doing it twice is doing it once."""
+        key = {"_id": document["_id"], "projectId": document["projectId"]}
+        self._retry.repeat(lambda: self.collection.replace_one(key, document, upsert=True))
+
+    def remove(self, project_id: str, revision_id: ObjectId) -> None:
+        """Delete a revision that was never committed."""
+        self._retry.repeat(lambda: self.collection.delete_one({"_id": revision_id, "projectId": project_id, "committed": False}))
+
+    def settle(self, project_id: str, revision_ids: Sequence[ObjectId]) -> None:
+        """Flag revisions that a project lists as committed, so that the list may be shortened."""
+        conditions = {"projectId": project_id, "_id": {"$in": list(revision_ids)}}
+        self._retry.repeat(lambda: self.collection.update_many(conditions, {"$set": {"committed": True}}))
+
+    def find(self, project_id: str, unsettled: Sequence[ObjectId], version: int) -> Document:
+        """Return the committed revision of this version. Raises TimelineVersionNotFound."""
+        conditions = {"version": version, **_committed(project_id, unsettled)}
+        document = self._retry.read(lambda: self.collection.find_one(conditions))
+        if document is None:
+            raise TimelineVersionNotFound
+        return document
+
+    def newest(
+        self, project_id: str, unsettled: Sequence[ObjectId], *, limit: int, skip: int, with_state: bool
+    ) -> list[Document]:
+        """Return committed revisions, newest first."""
+        conditions = _committed(project_id, unsettled)
+        projection = None if with_state else _WITHOUT_STATE
+        return self._retry.read(
+            lambda: list(
+                self.collection.find(conditions, projection).sort([("version", DESCENDING)]).skip(skip).limit(limit)
+            )
+        )
+
+    def find_by_id(self, revision_id: ObjectId) -> Document | None:
+        """Return a revision, committed or not, without its state."""
+        return self._retry.read(lambda: self.collection.find_one({"_id": revision_id}, _WITHOUT_STATE))
+
+    def update(self, project_id: str, revision_id: ObjectId, values: Document) -> None:
+        """Set fields of a revision; doing it twice is doing it once."""
+        conditions = {"_id": revision_id, "projectId": project_id}
+        self._retry.repeat(lambda: self.collection.update_one(conditions, {"$set": values}))
+
+    def encoded(self, project_id: str, state: bytes, keyframe: ObjectId | None, deltas: int) -> EncodedState:
+        """Return the compressed form of a state, standing alone or on `keyframe`, on which `deltas` revisions stand already."""
+        base = Keyframe(self._keyframe(project_id, keyframe), deltas) if keyframe else None
+        return encode_next(state, base)
+
+    def decoded(self, document: Document) -> JsonObject:
+        """Return the state of a revision, exactly as it was saved."""
+        return load_state(self._raw(document))
+
+    def _raw(self, document: Document) -> bytes:
+        base = self._keyframe(document["projectId"], document["keyframe"]) if document["encoding"] == "delta" else None
+        stored = EncodedState(
+            kind=document["encoding"],
+            data=bytes(document["state"]),
+            raw_bytes=document["rawBytes"],
+            sha256=document["sha256"],
+        )
+        return decode(stored, base)
+
+    def _keyframe(self, project_id: str, revision_id: ObjectId) -> bytes:
+        with self._keyframes_lock:
+            known = self._keyframes.get(revision_id)
+        if known is not None:
+            return known
+        conditions = {"_id": revision_id, "projectId": project_id}
+        document = self._retry.read(lambda: self.collection.find_one(conditions))
+        if document is None:
+            raise TimelineVersionNotFound
+        raw = self._raw(document)
+        if len(raw) <= _KEYFRAME_CACHE_BYTES:
+            with self._keyframes_lock:
+                self._keyframes[revision_id] = raw
+        return raw
+
+
+def new_revision_document(
+    head: Document, encoded: EncodedState, *, project_id: str, version: int, parent: ObjectId | None, keyframe: ObjectId
+) -> Document:
+    """Return the document of a revision that is not committed yet; `head` is what the project will say of it."""
+    return {
+        "_id": head["_id"],
+        "projectId": project_id,
+        "version": version,
+        "parent": parent,
+        "committed": False,
+        "description": head["description"],
+        "changeSummary": head["changeSummary"],
+        "createdBy": head["createdBy"],
+        "createdAt": head["createdAt"],
+        "updatedAt": head["updatedAt"],
+        "schemaVersion": SCHEMA_VERSION,
+        "encoding": encoded.kind,
+        "keyframe": keyframe,
+        "rawBytes": encoded.raw_bytes,
+        "sha256": encoded.sha256,
+        "state": Binary(encoded.data),
+    }
+
+
+def revision_from_document(document: Document, *, current: ObjectId | None, state: JsonObject | None = None) -> Revision:
+    """Return the history entry that a document holds; `current` is the id of the project's current revision."""
+    return Revision(
+        id=str(document["_id"]),
+        project_id=document["projectId"],
+        version=document["version"],
+        description=document["description"],
+        change_summary=document["changeSummary"],
+        created_by=document["createdBy"],
+        created_at=document["createdAt"],
+        updated_at=document["updatedAt"],
+        is_current=document["_id"] == current,
+        state=state,
+    )
+
+
+def _committed(project_id: str, unsettled: Iterable[ObjectId]) -> Document:
+    return {"projectId": project_id, "$or": [{"committed": True}, {"_id": {"$in": list(unsettled)}}]}

@@ -1,0 +1,88 @@
+"""Carry keys through BSON that it cannot hold.
+
+A key that begins with ``$`` may be taken for an operator or be decoded as a DBRef, and a key with NUL cannot be encoded at all.
+Both are refused at the edge, except below a clip's free-form ``properties``, where every key is kept verbatim. There such keys
+are written with a leading U+FF04 (a full-width dollar sign), percent signs and NULs percent-encoded; keys that begin with U+FF04
+themselves are written so too, which makes the encoding reversible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..project import JsonObject
+
+ESCAPE = "\uff04"
+
+
+def is_stored_verbatim(key: str) -> bool:
+    """Tell whether a key below ``properties`` is stored as it is."""
+    return not (key.startswith(("$", ESCAPE)) or "\0" in key)
+
+
+def escape_keys(state: JsonObject) -> tuple[JsonObject, bool]:
+    """Return the state as BSON can hold it, and whether that needed a change; if not, it is the same object."""
+    if all(_is_plain(properties) for properties in _all_properties(state)):
+        return state, False
+    return _with_properties(state, lambda properties: _renamed(properties, _escaped)), True
+
+
+def unescape_keys(state: JsonObject) -> JsonObject:
+    """Return the state that `escape_keys` was given; call it only for states that needed a change."""
+    return _with_properties(state, lambda properties: _renamed(properties, _unescaped))
+
+
+def _all_properties(state: JsonObject) -> Iterator[Any]:
+    for layer in state.get("layers") or ():
+        for clip in layer.get("clips") or ():
+            properties = clip.get("properties")
+            if properties:
+                yield properties
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether no key at any depth needs escaping; a loop, because it runs over every clip of every save."""
+    pending = [value]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            for key in value:
+                if not is_stored_verbatim(key):
+                    return False
+            value = value.values()
+        elif not isinstance(value, list):
+            continue
+        pending += [child for child in value if isinstance(child, dict | list)]
+    return True
+
+
+def _with_properties(state: JsonObject, convert: Callable[[Any], Any]) -> JsonObject:
+    layers = state.get("layers")
+    return {**state, "layers": [_converted_layer(layer, convert) for layer in layers]} if layers else state
+
+
+def _converted_layer(layer: JsonObject, convert: Callable[[Any], Any]) -> JsonObject:
+    clips = layer.get("clips")
+    return {**layer, "clips": [_converted_clip(clip, convert) for clip in clips]} if clips else layer
+
+
+def _converted_clip(clip: JsonObject, convert: Callable[[Any], Any]) -> JsonObject:
+    properties = clip.get("properties")
+    return {**clip, "properties": convert(properties)} if properties else clip
+
+
+def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {rename(key): _renamed(child, rename) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_renamed(child, rename) for child in value]
+    return value
+
+
+def _escaped(key: str) -> str:
+    return key if is_stored_verbatim(key) else ESCAPE + key.replace("%", "%25").replace("\0", "%00")
+
+
+def _unescaped(key: str) -> str:
+    return key[1:].replace("%00", "\0").replace("%25", "%") if key.startswith(ESCAPE) else key
