@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from pymongo import MongoClient
 
-from projectapi import devstack
-from projectapi.api import auth, cors, docs, errors, health, media, projects, rendering, timeline, tracing
-from projectapi.api.json_provider import StrictJSONProvider
-from projectapi.api.uploading import UploadRequest
+from projectapi import api, devstack
 from projectapi.cli.db import db
 from projectapi.cli.dev import dev_command
 from projectapi.infra.logs import set_up_logging
 from projectapi.infra.mongo import connect
 from projectapi.infra.retry import Retry
 from projectapi.media import MediaRoom
+from projectapi.project import FRESH_START
 from projectapi.protocols import Backend
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
@@ -43,13 +41,10 @@ def create_app(config: Config, *, mongo_client: MongoClient[dict[str, Any]] | No
     """
     set_up_logging(config.log_level)
     app = Flask(__name__, static_folder=None)
-    app.request_class = UploadRequest
-    app.url_map.strict_slashes = False
-    app.config.update(SECRET_KEY=config.secret_key, MAX_CONTENT_LENGTH=config.max_body_bytes)
+    app.config.update(SECRET_KEY=config.secret_key, PROJECTAPI=config)
 
     # Data: one pooled client, one way to it, two stores over it.
     client = mongo_client or _connect(app, config)
-    app.json = StrictJSONProvider(app)
     database = client[config.mongodb_database]
     retry = Retry(deadline_seconds=config.database_deadline_seconds)
     project_documents = ProjectDocuments(database[collections.PROJECTS], retry)
@@ -68,17 +63,18 @@ def create_app(config: Config, *, mongo_client: MongoClient[dict[str, Any]] | No
         max_upload_bytes=config.max_upload_bytes,
     )
 
-    # HTTP: what holds for every request, then the resources.
-    tracing.init_app(app)
-    cors.init_app(app, config.cors_origins)
-    for room in (errors, health, docs, auth, projects, timeline, rendering, media):
-        app.register_blueprint(room.blueprint)
+    api.init_app(app, max_body_bytes=config.max_body_bytes, cors_origins=config.cors_origins)
     app.cli.add_command(db)
     app.cli.add_command(dev_command)
-    log.info(health.FRESH_START)
+    log.info(FRESH_START)
     return app
 
 
 def _connect(app: Flask, config: Config) -> MongoClient[dict[str, Any]]:
-    uri = config.mongodb_uri or devstack.provide_for(config).mongodb_uri
-    return connect(app, uri, max_pool_size=config.mongodb_max_pool_size, min_pool_size=config.mongodb_min_pool_size)
+    servers = devstack.provide_for(config)
+    return connect(
+        app,
+        servers.mongodb_uri,
+        max_pool_size=config.mongodb_max_pool_size,
+        min_pool_size=config.mongodb_min_pool_size,
+    )

@@ -21,6 +21,13 @@ SCHEMA_VERSION = 1
 ANONYMOUS = "anonymous"
 """Owner of the projects of everybody who does not say who they are."""
 
+FRESH_START = (
+    "Storage is permanent from this version on: projects, timelines and videos survive every restart. Projects made before "
+    "it lived only in the server's memory and could not be carried over; please create them again and upload their videos "
+    "once more."
+)
+"""What everybody who knew the backend before is told: in the log at start, at GET / and in the README."""
+
 NAME_MAX = 255
 DESCRIPTION_MAX = 5000
 OWNER_MAX = 128
@@ -170,6 +177,11 @@ class Segment:
 
     start: float
     duration: float
+
+    @property
+    def end(self) -> float:
+        """Where the piece ends, in seconds."""
+        return self.start + self.duration
 
 
 class SortField(StrEnum):

@@ -7,10 +7,10 @@ the errors that each method raises.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from types import TracebackType
+from typing import Any, Protocol
 
 from projectapi.project import (
     EntityTag,
@@ -133,34 +133,51 @@ class TimelineStore(Protocol):
         """Remove one earlier version from history. Raises Conflict for the current one, and TimelineVersionNotFound."""
 
 
+class IncomingFile(Protocol):
+    """A part file that an upload is written into; closing it deletes it unless `VideoFiles.accept` took it."""
+
+    def __enter__(self) -> IncomingFile: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def write(self, data: bytes, /) -> int:
+        """Append bytes. Raises VideoTooLarge and DiskFull; then the part is gone."""
+
+
+class TrimmedFile(Protocol):
+    """A cut copy of a video: its path relative to the media folder, its duration in seconds."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def duration(self) -> float: ...
+
+
 class VideoFiles(Protocol):
-    """Keeps video files on the server's disk and works on them."""
+    """Keeps video files on the server's disk and works on them; knows files and no projects."""
 
-    def incoming(self, expected_bytes: int | None) -> AbstractContextManager[BinaryIO]:
-        """Open a part file for an upload; it is gone when the block ends, unless `accept` took it.
+    def receive(self, expected_bytes: int | None = None) -> IncomingFile:
+        """Open a part file for an upload of about `expected_bytes`. Raises VideoTooLarge and DiskFull."""
 
-        Raises DiskFull when the disk has no room for `expected_bytes`; writing raises VideoTooLarge and DiskFull.
-        """
-
-    def accept(self, part: BinaryIO, original_name: str) -> Video:
-        """Probe a complete part file and give it its place. Raises InvalidVideo, DiskFull, MediaBusy."""
+    def accept(self, part: Any, original_name: str | None) -> Video:
+        """Probe a whole part that `receive` gave, and give it its place. Raises InvalidVideo, MediaBusy, DiskFull."""
 
     def discard(self, video: Video) -> None:
-        """Delete the files of a video that no project refers to any more."""
+        """Delete the files of a video that no record names any more."""
 
-    def video_path(self, video: Video) -> Path:
-        """Return where the original lies. Raises VideoNotFound when the file is gone."""
+    def path_of(self, video: Video) -> Path:
+        """Return where the original lies. Raises VideoNotFound when the file is lost."""
 
-    def thumbnail_path(self, video: Video) -> Path:
+    def thumbnail_path_of(self, video: Video) -> Path:
         """Return where the thumbnail lies. Raises ThumbnailNotFound."""
 
     def static_path(self, relative: str) -> Path:
-        """Return a file of the media folder. Raises NotFound for anything that is not a media file in it."""
+        """Return a file of the media folder. Raises NotFound for anything that is not to be served."""
 
-    def trim(self, video: Video, segments: Sequence[Segment]) -> tuple[str, float]:
-        """Cut the segments out of the original into one file; return its relative path and its duration in seconds.
+    def trim(self, video: Video, segments: Sequence[Segment]) -> TrimmedFile:
+        """Return the file that holds just these segments of the original.
 
-        Raises ValidationFailed when nothing is left of a segment, MediaBusy when it cannot be done in time.
+        Raises VideoNotFound, ValidationFailed when nothing is left of a segment, MediaBusy when it cannot be done in time.
         """
 
 

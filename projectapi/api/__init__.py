@@ -1,1 +1,24 @@
 """HTTP and nothing else: a handler loads its schema, makes one call to a store, and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from flask import Flask
+
+from projectapi.api import auth, cors, docs, errors, health, media, projects, rendering, timeline, tracing
+from projectapi.api.json_provider import StrictJSONProvider
+from projectapi.api.uploading import UploadRequest
+
+
+def init_app(app: Flask, *, max_body_bytes: int, cors_origins: Collection[str]) -> None:
+    """Give `app` the whole API; it finds the parts that it works with in ``app.extensions["projectapi"]``."""
+    app.request_class = UploadRequest
+    app.json = StrictJSONProvider(app)
+    app.url_map.strict_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    # What holds for every request, then the resources.
+    tracing.init_app(app)
+    cors.init_app(app, cors_origins)
+    for room in (errors, health, docs, auth, projects, timeline, rendering, media):
+        app.register_blueprint(room.blueprint)

@@ -24,10 +24,8 @@ def success(data: Any, message: str, *, etag: str | None = None) -> Response:
 
 def finished(answer: Answer) -> Response:
     """Return a finished answer, or 304 when the client has it already (RFC 9110, section 13.1.2)."""
-    if answer.etag and matches_none(answer.etag):
-        response = Response(status=304)
-    else:
-        response = Response(answer.body, mimetype=JSON)
+    unchanged = answer.etag is not None and matches_none(answer.etag)
+    response = Response(status=304) if unchanged else Response(answer.body, mimetype=JSON)
     if answer.etag:
         response.headers["ETag"] = answer.etag
         # A browser may keep the bytes but asks each time whether they are still current.

@@ -5,14 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from projectapi.api.context import backend
+from projectapi.project import FRESH_START
 
 blueprint = Blueprint("health", __name__)
-
-FRESH_START = (
-    "Storage is permanent from this version on: projects, timelines and videos survive every restart. Projects made before "
-    "it lived only in the server's memory and could not be carried over; please create them again and upload their videos "
-    "once more."
-)
 
 
 @blueprint.get("/")

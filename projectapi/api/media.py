@@ -26,13 +26,13 @@ _FORM, _TRIM, _FILLERS = MediaForm(), TrimRequest(), RemoveFillersRequest()
 def upload_video() -> Response:
     """Store a video as the project's, in place of the one it had."""
     videos = backend().videos
-    with videos.incoming(request.content_length) as part:
+    with videos.receive(request.content_length) as part:
         cast(UploadRequest, request).receive_into(part, backend().max_upload_bytes)
         file = _uploaded_file()
         key = project_key(form(_FORM)["project_id"])
         # Before the costly work, and before anything of the project's is touched.
         backend().projects.get_summary(key)
-        video = videos.accept(part, file.filename or "")
+        video = videos.accept(part, file.filename)
     record_video(key, video)
     data = {"project_id": key.id, "file_path": video.path, "duration": video.duration}
     return success(data, "Video uploaded successfully")
@@ -57,7 +57,7 @@ def get_video(project_id: str) -> Response:
     """Return the original video, whole or the range that was asked for."""
     video = video_of(project_key(project_id))
     return send_file(
-        backend().videos.video_path(video),
+        backend().videos.path_of(video),
         mimetype=video.content_type,
         download_name=f"video_{project_id}.{video.path.rpartition('.')[2]}",
         as_attachment=False,
@@ -73,7 +73,7 @@ def get_thumbnail(project_id: str) -> Response:
     video = backend().projects.get_summary(project_key(project_id)).video
     if video is None:
         raise ThumbnailNotFound
-    return send_file(backend().videos.thumbnail_path(video), mimetype="image/jpeg", conditional=True, max_age=0)
+    return send_file(backend().videos.thumbnail_path_of(video), mimetype="image/jpeg", conditional=True, max_age=0)
 
 
 @blueprint.get("/static/<path:path>")
@@ -100,8 +100,8 @@ def remove_fillers() -> Response:
         words = (project.transcript or {}).get("transcript") or []
         spans += [(word["start"], word["end"]) for word in words if word.get("is_filler")]
     kept, removed = without(spans, video.duration)
-    path, _ = backend().videos.trim(video, kept) if removed else (video.path, video.duration)
-    segments = [{"start": segment.start, "end": segment.start + segment.duration} for segment in removed]
+    path = backend().videos.trim(video, kept).path if removed else video.path
+    segments = [{"start": segment.start, "end": segment.end} for segment in removed]
     return success({"processed_video_path": path, "removed_segments": segments}, "Filler words removed successfully")
 
 
@@ -111,8 +111,8 @@ def trim_video() -> Response:
     body = json_body(_TRIM)
     video = video_of(project_key(body["project_id"]))
     segments = [Segment(segment["start_time"], segment["duration"]) for segment in body["segments"]]
-    path, duration = backend().videos.trim(video, segments)
-    return success({"trimmed_video_path": path, "new_duration": duration}, "Video trimmed successfully")
+    trimmed = backend().videos.trim(video, segments)
+    return success({"trimmed_video_path": trimmed.path, "new_duration": trimmed.duration}, "Video trimmed successfully")
 
 
 def video_of(key: ProjectKey) -> Video:
@@ -123,7 +123,7 @@ def video_of(key: ProjectKey) -> Video:
 def _video_file(video: Video | None) -> Video:
     if video is None:
         raise VideoNotFound
-    backend().videos.video_path(video)
+    backend().videos.path_of(video)
     return video
 
 

@@ -42,5 +42,4 @@ def _render(project_id: str, start: float, end: float | None) -> str:
         segments = [Segment(start, until - start)]
     else:
         segments = main_layer_segments(project.timeline.state, start=start, end=end)
-    path, _ = backend().videos.trim(video, segments)
-    return path
+    return backend().videos.trim(video, segments).path

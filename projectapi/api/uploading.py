@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, cast
 
 from flask import Request
+
+from projectapi.protocols import IncomingFile
 
 _FORM_OVERHEAD_BYTES = 2**20
 """Room for the other fields and the boundaries of a multipart body around a file of the largest size."""
@@ -13,9 +15,9 @@ _FORM_OVERHEAD_BYTES = 2**20
 class UploadRequest(Request):
     """Writes the first file of a multipart body straight into the part file that a handler named."""
 
-    part: BinaryIO | None = None
+    part: IncomingFile | None = None
 
-    def receive_into(self, part: BinaryIO, max_bytes: int) -> None:
+    def receive_into(self, part: IncomingFile, max_bytes: int) -> None:
         """Let the file of this request be written into `part`; call it before `files` or `form` are read."""
         self.part = part
         self.max_content_length = max_bytes + _FORM_OVERHEAD_BYTES

@@ -27,16 +27,14 @@ class CircuitBreaker:
 
     def allows(self) -> bool:
         """Tell whether the caller may go ahead; while open, saying yes uses up the try of this pause."""
-        if self._open_until is None:
+        if not self.is_open:
             return True
         with self._lock:
-            if self._open_until is None:
-                return True
             now = self._monotonic()
-            if now < self._open_until:
+            if self._open_until is not None and now < self._open_until:
                 return False
             self._open_until = now + self._pause_seconds
-            return True
+        return True
 
     def failed(self) -> None:
         """Open, or stay open for another pause."""

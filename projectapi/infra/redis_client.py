@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import redis
 from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection, ConnectionPool
+from redis.connection import ConnectionPool
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
@@ -25,6 +25,28 @@ Reply = Any
 
 TIMEOUT_SECONDS = 0.2
 BREAKER_PAUSE_SECONDS = 1.0
+
+
+class Connection(Protocol):
+    """What is used of redis-py's connections, whose own methods carry no types."""
+
+    def on_connect(self) -> None:
+        """Authenticate and select the database."""
+
+    def pack_commands(self, commands: Sequence[Command]) -> list[bytes]:
+        """Return the commands in the wire format."""
+
+    def send_packed_command(self, command: list[bytes]) -> None:
+        """Send packed commands, opening the connection first if need be."""
+
+    def send_command(self, *arguments: str) -> None:
+        """Send one command."""
+
+    def read_response(self, *, disable_decoding: bool) -> Reply:
+        """Return the next reply. Raises ResponseError when it is an error."""
+
+    def disconnect(self) -> None:
+        """Close."""
 
 
 class RedisUnavailable(Exception):
@@ -55,7 +77,7 @@ def connect(url: str, **options: Any) -> redis.Redis:
     return redis.Redis(connection_pool=ConnectionPool.from_url(url, **settings))
 
 
-def read_run_id(connection: AbstractConnection) -> str:
+def read_run_id(connection: Connection) -> str:
     """Return the id that the server process behind `connection` drew when it started (``run_id`` of ``INFO server``)."""
     connection.send_command("INFO", "server")
     text = connection.read_response(disable_decoding=True)
@@ -79,12 +101,12 @@ class RedisLink:
         *,
         layout: str = "",
         monotonic: Callable[[], float] = time.monotonic,
-        identify: Callable[[AbstractConnection], str] = read_run_id,
+        identify: Callable[[Connection], str] = read_run_id,
     ) -> None:
-        self._pool = client.connection_pool
+        self._pool: Any = client.connection_pool
         self._layout = layout
         self._identify = identify
-        self._servers: WeakKeyDictionary[AbstractConnection, str] = WeakKeyDictionary()
+        self._servers: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
         self._breaker = CircuitBreaker(pause_seconds=BREAKER_PAUSE_SECONDS, monotonic=monotonic)
         # redis-py calls this in place of `on_connect` each time a connection is opened, also after it broke.
         self._pool.connection_kwargs["redis_connect_func"] = self._greet
@@ -100,10 +122,17 @@ class RedisLink:
         `server` is the server process to talk to, None any. `urgent` calls go out even while the circuit is open. Raises
         RedisReplaced when the process is another one, RedisUnavailable for everything else.
         """
+        return self._send(server, commands, urgent)[1]
+
+    def identity(self) -> str:
+        """Return the name of the server process that answers now. Raises RedisUnavailable."""
+        return self._send(None, [("PING",)], urgent=False)[0]
+
+    def _send(self, server: str | None, commands: Sequence[Command], urgent: bool) -> tuple[str, list[Reply]]:
         if not (self._breaker.allows() or urgent):
             raise RedisUnavailable("the circuit is open")
         try:
-            replies = self._exchange(server, commands)
+            found, replies = self._exchange(server, commands)
         except RedisReplaced:
             self._breaker.succeeded()
             raise
@@ -116,25 +145,16 @@ class RedisLink:
         for reply in replies:
             if isinstance(reply, ResponseError):
                 raise RedisUnavailable("Redis refused a command") from reply
-        return replies
+        return found, replies
 
-    def identity(self) -> str:
-        """Return the name of the server process that answers now. Raises RedisUnavailable."""
-        try:
-            # No process has this name: the check tells which one it is, and nothing is sent.
-            self.call("", ("PING",))
-        except RedisReplaced as found:
-            return found.server
-        raise RedisUnavailable("the server has no name")
-
-    def _exchange(self, server: str | None, commands: Sequence[Command]) -> list[Reply]:
-        connection = self._pool.get_connection()
+    def _exchange(self, server: str | None, commands: Sequence[Command]) -> tuple[str, list[Reply]]:
+        connection: Connection = self._pool.get_connection()
         try:
             found = self._servers[connection]
             if server is not None and server != found:
                 raise RedisReplaced(found)
             connection.send_packed_command(connection.pack_commands(commands))
-            return [self._reply(connection) for _ in commands]
+            return found, [self._reply(connection) for _ in commands]
         except RedisReplaced:
             raise
         except BaseException:
@@ -145,12 +165,12 @@ class RedisLink:
             self._pool.release(connection)
 
     @staticmethod
-    def _reply(connection: AbstractConnection) -> Reply:
+    def _reply(connection: Connection) -> Reply:
         try:
             return connection.read_response(disable_decoding=True)
         except ResponseError as error:
             return error
 
-    def _greet(self, connection: AbstractConnection) -> None:
+    def _greet(self, connection: Connection) -> None:
         connection.on_connect()
         self._servers[connection] = f"{self._identify(connection)}/{self._layout}"

@@ -11,12 +11,11 @@ from projectapi.media.file_names import readable_name
 from projectapi.media.incoming import IncomingVideo
 from projectapi.media.probing import EXTENSIONS, inspect_video
 from projectapi.media.sandbox import Sandbox
-from projectapi.media.segments import Segment
 from projectapi.media.storage import MediaFolder
 from projectapi.media.trimming import DEADLINE_SECONDS, Trimmed, Trimmer
-from projectapi.project import Video
+from projectapi.project import Segment, Video
 
-__all__ = ["EXTENSIONS", "IncomingVideo", "MediaRoom", "Segment", "Trimmed"]
+__all__ = ["EXTENSIONS", "IncomingVideo", "MediaRoom", "Trimmed"]
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ class MediaRoom:
         self._trimmer = Trimmer(self.folder, trims, deadline_seconds=trim_deadline_seconds)
 
     def receive(self, expected_bytes: int | None = None) -> IncomingVideo:
-        """Open a part file to write an upload of about `expected_bytes` into; it goes unless it is accepted.
+        """Open a part file to write an upload of about `expected_bytes` into; closing it deletes it unless it was accepted.
 
         Raises VideoTooLarge and DiskFull, here when the length tells so and else from the part's ``write``.
         """

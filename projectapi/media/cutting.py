@@ -14,8 +14,17 @@ from projectapi.media.segments import Cut
 
 OUTPUT = "output.mp4"
 
-_INPUTS_MAX = 16
-"""Most cuts in one run: each has a decoder of its own, whose pictures take memory."""
+Reading = Sequence[Cut]
+"""Cuts that come one after the other in the source, near enough to be read in one go."""
+
+_READINGS_MAX = 16
+"""Most readings in one run: each has a decoder of its own, whose pictures take memory."""
+
+_CUTS_MAX = 90
+"""Most cuts in one run: an expression of ffmpeg may have a hundred terms."""
+
+_GAP_SECONDS = 5
+"""Decoding through a gap of this length costs about as much as seeking across it, back to the keyframe before."""
 
 _AUDIO_RATE = 48_000
 _THREADS = str(min(4, os.cpu_count() or 1))
@@ -30,22 +39,32 @@ def limits(seconds: float) -> Limits:
     return Limits(seconds=seconds, cpu_seconds=cpu_seconds, memory_bytes=_MEMORY_BYTES, output_bytes=_OUTPUT_BYTES)
 
 
-def batches(cuts: Sequence[Cut]) -> list[Sequence[Cut]]:
-    """Split many cuts into as many runs as they need."""
-    return [cuts[i : i + _INPUTS_MAX] for i in range(0, len(cuts), _INPUTS_MAX)]
+def batches(cuts: Sequence[Cut], rate: Fraction) -> list[list[Reading]]:
+    """Split cuts into as few runs of ffmpeg as their limits allow, and each run into readings."""
+    runs: list[list[list[Cut]]] = []
+    for number, cut in enumerate(cuts):
+        if number % _CUTS_MAX == 0:
+            runs.append([[cut]])
+        elif 0 <= (cut.first - cuts[number - 1].after) / rate <= _GAP_SECONDS:
+            runs[-1][-1].append(cut)
+        elif len(runs[-1]) < _READINGS_MAX:
+            runs[-1].append([cut])
+        else:
+            runs.append([[cut]])
+    return [list[Reading](run) for run in runs]
 
 
-def cut_command(cuts: Sequence[Cut], rate: Fraction, *, audio: bool, output: str = OUTPUT) -> list[str]:
-    """Return the ffmpeg command that cuts the source, open once per cut, and joins the pieces as `output`.
+def cut_command(readings: Sequence[Reading], rate: Fraction, *, audio: bool, output: str = OUTPUT) -> list[str]:
+    """Return the ffmpeg command that cuts the source, open once per reading, and joins the pieces as `output`.
 
     A ``.mov`` gets uncompressed sound, so that it can be joined with others without a gap; an ``.mp4`` is finished.
     """
-    inputs = [word for number, cut in enumerate(cuts) for word in _input(number, cut, rate)]
+    inputs = [word for number, reading in enumerate(readings) for word in _input(number, reading, rate)]
     encoding = ["-c:a", "pcm_s16le"] if output.endswith(".mov") else _finished_sound()
     return [
         *_ffmpeg(),
         *inputs,
-        *("-filter_complex_threads", "1", "-filter_complex", _graph(cuts, rate, audio)),
+        *("-filter_complex_threads", "1", "-filter_complex", _graph(readings, rate, audio)),
         *("-map", "[v]", *(("-map", "[a]", *encoding) if audio else ())),
         *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", "-threads", _THREADS),
         *("-fps_mode", "cfr", "-r", str(rate), "-map_metadata", "-1", "-movflags", "+faststart", output),
@@ -69,49 +88,72 @@ def _finished_sound() -> list[str]:
     return ["-c:a", "aac", "-b:a", "160k"]
 
 
-def _input(number: int, cut: Cut, rate: Fraction) -> list[str]:
-    seek, lead = _seek(cut, rate)
-    length = float(lead + cut.frames / rate) + _READ_AHEAD_SECONDS
+def _input(number: int, reading: Reading, rate: Fraction) -> list[str]:
+    seek, lead = _seek(reading, rate)
+    frames = reading[-1].after - reading[0].first
+    length = float(lead + frames / rate) + _READ_AHEAD_SECONDS
     return [
-        *("-threads", _THREADS if cut.frames > rate else "1", "-sn", "-dn"),
+        *("-threads", _THREADS if frames > rate else "1", "-sn", "-dn"),
         *("-protocol_whitelist", "fd", "-format_whitelist", CONTAINERS),
         *(("-ss", f"{float(seek):.6f}") if seek else ()),
         *("-t", f"{length:.6f}", "-fd", str(FIRST_INPUT + number), "-i", "fd:"),
     ]
 
 
-def _seek(cut: Cut, rate: Fraction) -> tuple[Fraction, Fraction]:
-    """Return where to start reading, and how long after that the cut begins, in seconds.
+def _seek(reading: Reading, rate: Fraction) -> tuple[Fraction, Fraction]:
+    """Return where to start reading, and how long after that the first cut begins, in seconds.
 
     Half a frame early, because containers that round their times (Matroska: milliseconds) put a frame a little before its
     moment, and ffmpeg would drop it.
     """
-    start = cut.first / rate
+    start = reading[0].first / rate
     seek = max(Fraction(0), start - 1 / rate / 2)
     return seek, start - seek
 
 
-def _graph(cuts: Sequence[Cut], rate: Fraction, audio: bool) -> str:
+def _graph(readings: Sequence[Reading], rate: Fraction, audio: bool) -> str:
     """Return the filter graph: every piece has exactly its number of frames and exactly as much sound, then all are joined."""
-    pieces = [_piece(number, cut, rate, audio) for number, cut in enumerate(cuts)]
-    pads = "".join(f"[v{number}][a{number}]" if audio else f"[v{number}]" for number in range(len(cuts)))
+    pieces = [_pictures(number, reading, rate) for number, reading in enumerate(readings)]
+    if audio:
+        pieces += [_sound(number, reading, rate) for number, reading in enumerate(readings)]
+    pads = "".join(f"[v{number}][a{number}]" if audio else f"[v{number}]" for number in range(len(readings)))
     sound = "[a]" if audio else ""
     # concat counts in microseconds, which loses frames at 29.97: every frame is given its moment anew.
     numbered = f"[joined]settb=1/({rate}),setpts=N[v]"
-    return ";".join([*pieces, f"{pads}concat=n={len(cuts)}:v=1:a={int(audio)}[joined]{sound}", numbered])
+    return ";".join([*pieces, f"{pads}concat=n={len(readings)}:v=1:a={int(audio)}[joined]{sound}", numbered])
 
 
-def _piece(number: int, cut: Cut, rate: Fraction, audio: bool) -> str:
-    lead = float(_seek(cut, rate)[1])
-    video = (
-        f"[{number}:V:0]setpts=PTS-{lead:.6f}/TB,fps={rate}:start_time=0,"
-        f"tpad=stop=-1:stop_mode=clone,trim=end_frame={cut.frames},setpts=PTS-STARTPTS,"
+def _pictures(number: int, reading: Reading, rate: Fraction) -> str:
+    origin = reading[0].first
+    lead = float(_seek(reading, rate)[1])
+    wanted = "+".join(f"between(n,{cut.first - origin},{cut.after - origin - 1})" for cut in reading)
+    # tpad repeats the last picture for ever, and it is trim that stops it: so trim stands before select drops frames.
+    return (
+        f"[{number}:V:0]setpts=PTS-{lead:.6f}/TB,fps={rate}:start_time=0,tpad=stop=-1:stop_mode=clone,"
+        f"trim=end_frame={reading[-1].after - origin},select='{wanted}',setpts=N,"
         f"scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p[v{number}]"
     )
-    if not audio:
-        return video
-    samples = round(cut.frames / rate * _AUDIO_RATE)
-    return video + (
-        f";[{number}:a:0]asetpts=PTS-{lead:.6f}/TB,aresample={_AUDIO_RATE}:async=1:first_pts=0,"
-        f"apad,atrim=end_sample={samples},aformat=sample_fmts=fltp:channel_layouts=stereo,asetpts=PTS-STARTPTS[a{number}]"
+
+
+def _sound(number: int, reading: Reading, rate: Fraction) -> str:
+    origin = reading[0].first
+    lead = float(_seek(reading, rate)[1])
+    parts = range(len(reading))
+    cuts = [
+        f"[s{number}_{part}]atrim=start_sample={_samples(cut.first - origin, rate)}:"
+        f"end_sample={_samples(cut.after - origin, rate)},asetpts=PTS-STARTPTS[c{number}_{part}]"
+        for part, cut in enumerate(reading)
+    ]
+    return ";".join(
+        [
+            f"[{number}:a:0]asetpts=PTS-{lead:.6f}/TB,aresample={_AUDIO_RATE}:async=1:first_pts=0,"
+            f"aformat=sample_fmts=fltp:channel_layouts=stereo,apad,asplit={len(reading)}"
+            + "".join(f"[s{number}_{part}]" for part in parts),
+            *cuts,
+            "".join(f"[c{number}_{part}]" for part in parts) + f"concat=n={len(reading)}:v=0:a=1[a{number}]",
+        ]
     )
+
+
+def _samples(frames: int, rate: Fraction) -> int:
+    return round(frames / rate * _AUDIO_RATE)

@@ -198,7 +198,7 @@ def _write_thumbnail(frame: VideoFrame, aspect: Fraction | None, path: str) -> N
     assert isinstance(picture, VideoFrame)
     encoder = av.CodecContext.create("mjpeg", "w")
     encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, "yuvj420p"
-    encoder.time_base = frame.time_base
+    encoder.time_base = Fraction(1, 25)
     encoder.options = {"qmin": "3", "qmax": "5"}
     Path(path).write_bytes(b"".join(bytes(packet) for packet in [*encoder.encode(picture), *encoder.encode(None)]))
 

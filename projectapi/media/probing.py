@@ -74,11 +74,6 @@ def inspect_video(source: Path, thumbnail: Path, sandbox: Sandbox) -> Probe:
     return probe
 
 
-def probe(source: Path, scratch: Path, sandbox: Sandbox) -> Probe:
-    """Probe `source` in an empty folder `scratch`. Raises what `inspect_video` raises."""
-    return inspect_video(source, scratch / "thumbnail.jpg", sandbox)
-
-
 def _checked(found: dict[str, Any]) -> Probe:
     """Build the Probe from an answer that a hostile file may have forged; raises ValueError, TypeError or KeyError."""
     if found["content_type"] not in EXTENSIONS:

@@ -1,4 +1,4 @@
-"""Segments of a video, as an editor asks for them, and the frames that they mean. Pure rules; times are in seconds."""
+"""From the segments that an editor asks for to the frames that they mean. Pure rules; times are in seconds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from projectapi import errors
+from projectapi.project import Segment
 
 SEGMENTS_MAX = 1000
 """Most segments in one request."""
@@ -20,24 +21,16 @@ _NOMINAL_RATES = [Fraction(n) for n in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """A part of a video: where it starts and how long it lasts, in seconds of the video's own time."""
-
-    start: float
-    duration: float
-
-    @property
-    def end(self) -> float:
-        """Where it ends, in seconds."""
-        return self.start + self.duration
-
-
-@dataclass(frozen=True, slots=True)
 class Cut:
     """A segment in whole frames of the result's rate: the first frame's number in the source, and how many there are."""
 
     first: int
     frames: int
+
+    @property
+    def after(self) -> int:
+        """The number of the first frame that is no longer part of it."""
+        return self.first + self.frames
 
 
 def clamp(segments: Sequence[Segment], video_duration: float) -> list[Segment]:
@@ -51,8 +44,8 @@ def clamp(segments: Sequence[Segment], video_duration: float) -> list[Segment]:
     for number, segment in enumerate(segments):
         inside = _inside(segment, video_duration, number)
         if kept and abs(kept[-1].end - inside.start) < _TOUCHING_SECONDS:
-            inside = Segment(kept[-1].start, inside.end - kept[-1].start)
-            kept.pop()
+            before = kept.pop()
+            inside = Segment(before.start, inside.end - before.start)
         kept.append(inside)
     return kept
 

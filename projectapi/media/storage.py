@@ -42,6 +42,9 @@ _OUR_FILES = {
     WORK: re.compile(r"run_\w+"),
 }
 
+_FORM_ROOM = 2**20
+"""What a multipart body may have around its file: a Content-Length may exceed the limit by this much."""
+
 
 class MediaFolder:
     """The files below one root folder; every name that a method takes or returns is relative to it."""
@@ -58,7 +61,7 @@ class MediaFolder:
         Raises VideoTooLarge and DiskFull before a byte is taken when the length alone tells so.
         """
         if expected_bytes is not None:
-            if expected_bytes > self.max_upload_bytes:
+            if expected_bytes > self.max_upload_bytes + _FORM_ROOM:
                 raise video_too_large(self.max_upload_bytes)
             if expected_bytes > shutil.disk_usage(self.root).free:
                 raise errors.DiskFull

@@ -12,14 +12,15 @@ from concurrent.futures import TimeoutError as WaitTimeout
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 from projectapi import errors
 from projectapi.media import cutting
 from projectapi.media.sandbox import Sandbox, SandboxError, SandboxTimeout
-from projectapi.media.segments import Cut, Segment, clamp, conformed_rate, covers_all, cuts
+from projectapi.media.segments import Cut, clamp, conformed_rate, covers_all, cuts
 from projectapi.media.single_flight import SingleFlight
 from projectapi.media.storage import MediaFolder
-from projectapi.project import Video
+from projectapi.project import Segment, Video
 
 DEADLINE_SECONDS = 25.0
 """Longest time that one request may take, waiting for a place included: existing frontends give up after 30 seconds."""
@@ -35,8 +36,7 @@ _TOO_LONG = (
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Trimmed:
+class Trimmed(NamedTuple):
     """The result of trimming: its path relative to the media folder and its duration in seconds."""
 
     path: str
@@ -112,9 +112,10 @@ class _Run:
     def cut(self, plan: Sequence[Cut], scratch: Path) -> Path:
         """Make the result in `scratch`; many cuts are made in batches, which are then joined without a new encoding."""
         output = scratch / cutting.OUTPUT
-        batches = cutting.batches(plan)
+        batches = cutting.batches(plan, self.rate)
         if len(batches) == 1:
-            self._ffmpeg(cutting.cut_command(plan, self.rate, audio=self.audio), self.source, len(plan), scratch)
+            command = cutting.cut_command(batches[0], self.rate, audio=self.audio)
+            self._ffmpeg(command, self.source, len(batches[0]), scratch)
             return output
         names = [f"piece{number}.mov" for number in range(len(batches))]
         for name, batch in zip(names, batches, strict=True):

@@ -30,7 +30,7 @@ class TimelineState(fields.Field[JsonObject]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> JsonObject:
         problems = check_timeline(value)
         if problems:
-            raise ValidationError(problems)  # type: ignore[arg-type]
+            raise ValidationError(problems)
         return value  # type: ignore[no-any-return]
 
 

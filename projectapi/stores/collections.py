@@ -121,7 +121,7 @@ def set_up(database: Database[Document], timeline: Document) -> Sequence[str]:
 
 
 def _set_up_validator(database: Database[Document], name: str, validator: Document, exists: bool) -> str:
-    strictly = {"validator": validator, "validationLevel": "strict", "validationAction": "error"}
+    strictly: dict[str, Any] = {"validator": validator, "validationLevel": "strict", "validationAction": "error"}
     try:
         if not exists:
             try:
@@ -137,5 +137,5 @@ def _set_up_validator(database: Database[Document], name: str, validator: Docume
             raise
         return (
             f"{name}: WARNING: this database user may not change validators, so the old one (or none) stays in force. "
-            "The API checks everything itself; to add the second check, run `flask db init` once as a user with the role dbAdmin."
+            "The API checks everything itself; to add the second check, run `flask db init` once as a user with dbAdmin."
         )

@@ -26,7 +26,7 @@ from projectapi.project import (
     now,
 )
 from projectapi.protocols import TimelineStore
-from projectapi.stores.documents import Document, state_to_store, stored_state, timeline_from_head, timeline_from_project
+from projectapi.stores.documents import Document, state_to_store, timeline_from_head, timeline_from_project
 from projectapi.stores.project_documents import ProjectDocuments, lost_race, marked_update, project_filter, raise_not_found
 from projectapi.stores.revision_documents import RevisionDocuments, new_revision_document, revision_from_document
 from projectapi.timeline.retention import is_named
@@ -173,7 +173,7 @@ class MongoTimelineStore(TimelineStore):
         encoded = self._revisions.encoded(key.id, prepared.raw, previous.get("keyframe"), deltas)
         stands_alone = encoded.kind == "full"
         version, at = before["timelineVersion"] + 1, now()
-        head = {
+        head: Document = {
             "_id": revision_id,
             "tag": new_write_id(),
             "description": prepared.save.description,

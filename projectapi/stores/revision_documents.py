@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from bson import Binary, ObjectId
 from cachetools import LRUCache
@@ -41,7 +42,8 @@ class RevisionDocuments:
 
     def remove(self, project_id: str, revision_id: ObjectId) -> None:
         """Delete a revision that was never committed."""
-        self._retry.repeat(lambda: self.collection.delete_one({"_id": revision_id, "projectId": project_id, "committed": False}))
+        conditions = {"_id": revision_id, "projectId": project_id, "committed": False}
+        self._retry.repeat(lambda: self.collection.delete_one(conditions))
 
     def settle(self, project_id: str, revision_ids: Sequence[ObjectId]) -> None:
         """Flag revisions that a project lists as committed, so that the list may be shortened."""
@@ -84,7 +86,7 @@ class RevisionDocuments:
 
     def decoded(self, document: Document) -> JsonObject:
         """Return the state of a revision, exactly as it was saved."""
-        return load_state(self._raw(document))
+        return cast(JsonObject, load_state(self._raw(document)))
 
     def _raw(self, document: Document) -> bytes:
         base = self._keyframe(document["projectId"], document["keyframe"]) if document["encoding"] == "delta" else None

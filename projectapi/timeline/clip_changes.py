@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..project import JsonObject
-from .json_diff import displaced_ids
-from .wording import chosen, clip_label, differing, is_number, layer_label, seconds
+from projectapi.project import JsonObject
+from projectapi.timeline.json_diff import displaced_ids
+from projectapi.timeline.wording import chosen, clip_label, differing, is_number, layer_label, seconds
 
 _TRIM_FIELDS = ("start_time", "duration", "original_start_time", "end_time")
 _TIMES = frozenset(_TRIM_FIELDS)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from ..project import JsonObject
-from .clip_changes import clip_changes
-from .json_diff import json_patch
-from .layer_changes import layer_changes, marker_changes
-from .wording import differing, scalar, seconds
+from projectapi.project import JsonObject
+from projectapi.timeline.clip_changes import clip_changes
+from projectapi.timeline.json_diff import json_patch
+from projectapi.timeline.layer_changes import layer_changes, marker_changes
+from projectapi.timeline.wording import differing, scalar, seconds
 
 _SAID_IN_PARTS = frozenset({"layers", "markers"})
 _TIMES = {"playhead_time": "Playhead", "duration": "Duration"}

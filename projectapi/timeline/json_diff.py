@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
-from ..project import JsonObject
-from .json_pointer import escape_token
+from projectapi.project import JsonObject
+from projectapi.timeline.json_pointer import escape_token
 
 Operations = list[JsonObject]
 
@@ -65,10 +65,8 @@ def _array_changes(old: list[Any], new: list[Any], path: str) -> Operations:
 
 
 def _unique_ids(array: list[Any]) -> list[str] | None:
-    ids = [element.get("id") for element in array if isinstance(element, dict)]
-    if len(ids) != len(array) or not all(isinstance(name, str) for name in ids) or len(set(ids)) != len(ids):
-        return None
-    return ids
+    ids = [element["id"] for element in array if isinstance(element, dict) and isinstance(element.get("id"), str)]
+    return ids if len(set(ids)) == len(array) else None
 
 
 def _changes_by_position(old: list[Any], new: list[Any], path: str) -> Operations:

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from ..errors import Conflict, ValidationFailed
-from ..project import JsonObject
-from .json_pointer import Path, Tokens, format_pointer, parse_index, parse_pointer
+from projectapi.errors import Conflict, ValidationFailed
+from projectapi.project import JsonObject
+from projectapi.timeline.json_pointer import Path, Tokens, format_pointer, parse_index, parse_pointer
 
 MAX_DEPTH = 64
 """Deepest nesting of a document, and longest path, in levels."""
@@ -116,8 +116,8 @@ class PatchedDocument:
             agrees = False
         if not agrees:
             raise Conflict(
-                f"The value at “{format_pointer(tokens)[:200]}” is no longer the one that this change was made for. Nothing was "
-                "changed: load the current version and try again."
+                f"The value at “{format_pointer(tokens)[:200]}” is no longer the one that this change was made for. Nothing "
+                "was changed: load the current version and try again."
             )
 
     def _set_root(self, value: Any) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..project import JsonObject
-from .clip_changes import clips_of
-from .json_diff import displaced_ids
-from .wording import chosen, differing, label, seconds
+from projectapi.project import JsonObject
+from projectapi.timeline.clip_changes import clips_of
+from projectapi.timeline.json_diff import displaced_ids
+from projectapi.timeline.wording import chosen, differing, label, seconds
 
 _TOGGLES = {
     "is_visible": ("shown", "hidden"),
@@ -108,7 +108,5 @@ def _change(kind: str, layer: JsonObject, before: JsonObject | None, after: Json
     return {"kind": kind, "layer_id": layer.get("id"), "from": before, "to": after, "text": text}
 
 
-def _marker_change(
-    kind: str, marker: JsonObject, before: JsonObject | None, after: JsonObject | None, text: str
-) -> JsonObject:
+def _marker_change(kind: str, marker: JsonObject, before: JsonObject | None, after: JsonObject | None, text: str) -> JsonObject:
     return {"kind": kind, "marker_id": marker.get("id"), "from": before, "to": after, "text": text}

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import UnsupportedMediaType, ValidationFailed
-from ..project import JsonObject
-from .json_patch import MAX_DEPTH, PatchedDocument, apply_operation
-from .json_pointer import Path
-from .states import is_stored_verbatim
+from projectapi.errors import UnsupportedMediaType, ValidationFailed
+from projectapi.project import JsonObject
+from projectapi.timeline.json_patch import MAX_DEPTH, PatchedDocument, apply_operation
+from projectapi.timeline.json_pointer import Path
+from projectapi.timeline.states import is_stored_verbatim
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"

@@ -20,8 +20,11 @@ Bucket = tuple[date, int | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
-    """What retention must know of a revision; `created_at` is aware, `base` is the version that it is a delta of."""
+class HistoryEntry:
+    """What retention must know of a revision.
+
+    `created_at` is aware; `base` is the version of the keyframe that a delta needs to be read.
+    """
 
     version: int
     created_at: datetime
@@ -44,7 +47,7 @@ def is_named(description: str | None, current_description: str | None = None) ->
     return name not in ("", QUICK_SAVE, (current_description or "").strip())
 
 
-def versions_to_delete(revisions: Sequence[Revision], now: datetime, policy: RetentionPolicy | None = None) -> set[int]:
+def versions_to_delete(revisions: Sequence[HistoryEntry], now: datetime, policy: RetentionPolicy | None = None) -> set[int]:
     """Return the versions that the policy lets go, never one that a kept revision is a delta of."""
     policy = policy or RetentionPolicy()
     newest = _newest_of_each_bucket(revisions, now, policy)
@@ -53,13 +56,13 @@ def versions_to_delete(revisions: Sequence[Revision], now: datetime, policy: Ret
     return {revision.version for revision in revisions} - kept
 
 
-def _newest_of_each_bucket(revisions: Iterable[Revision], now: datetime, policy: RetentionPolicy) -> set[int]:
+def _newest_of_each_bucket(revisions: Iterable[HistoryEntry], now: datetime, policy: RetentionPolicy) -> set[int]:
     """Return the versions that time alone keeps.
 
     A revision is measured against its whole hour or day, also against revisions of it that are still too young to be thinned
     out; otherwise a run inside an hour would keep one that a run after it would not, or the reverse.
     """
-    newest: dict[Bucket, Revision] = {}
+    newest: dict[Bucket, HistoryEntry] = {}
     for revision in revisions:
         for bucket in (_hour(revision), _day(revision)):
             newest[bucket] = max(newest.get(bucket, revision), revision, key=lambda r: (r.created_at, r.version))
@@ -72,16 +75,16 @@ def _newest_of_each_bucket(revisions: Iterable[Revision], now: datetime, policy:
     return kept
 
 
-def _hour(revision: Revision) -> Bucket:
+def _hour(revision: HistoryEntry) -> Bucket:
     moment = revision.created_at.astimezone(UTC)
     return moment.date(), moment.hour
 
 
-def _day(revision: Revision) -> Bucket:
+def _day(revision: HistoryEntry) -> Bucket:
     return revision.created_at.astimezone(UTC).date(), None
 
 
-def _bases(revisions: Iterable[Revision], kept: set[int]) -> set[int]:
+def _bases(revisions: Iterable[HistoryEntry], kept: set[int]) -> set[int]:
     base_of = {revision.version: revision.base for revision in revisions}
     bases: set[int] = set()
     for version in kept:

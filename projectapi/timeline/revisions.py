@@ -14,7 +14,7 @@ from typing import Any, Literal
 import orjson
 import zstandard
 
-from ..errors import ProjectApiError
+from projectapi.errors import ProjectApiError
 
 KEYFRAME_EVERY = 32
 """Length of a run of revisions that share one keyframe, the keyframe included."""

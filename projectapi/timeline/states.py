@@ -1,9 +1,9 @@
 """Carry keys through BSON that it cannot hold.
 
-A key that begins with ``$`` may be taken for an operator or be decoded as a DBRef, and a key with NUL cannot be encoded at all.
-Both are refused at the edge, except below a clip's free-form ``properties``, where every key is kept verbatim. There such keys
-are written with a leading U+FF04 (a full-width dollar sign), percent signs and NULs percent-encoded; keys that begin with U+FF04
-themselves are written so too, which makes the encoding reversible.
+A key that begins with ``$`` may be taken for an operator or be decoded as a DBRef, and a key with NUL cannot be encoded.
+Both are refused at the edge, except below a clip's free-form ``properties``, where every key is kept verbatim. There such
+keys are written with a leading U+FF04 (a full-width dollar sign), percent signs and NULs percent-encoded; keys that begin
+with U+FF04 themselves are written so too, which makes the encoding reversible.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..project import JsonObject
+from projectapi.project import JsonObject
 
 ESCAPE = "\uff04"
 

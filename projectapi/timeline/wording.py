@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
-from ..project import JsonObject
+from projectapi.project import JsonObject
 
 _LABEL_MAX = 60
 

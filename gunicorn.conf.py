@@ -1,0 +1,52 @@
+"""How gunicorn serves projectapi; it reads this file by itself. The settings are in config.py, none are read here."""
+
+import os
+import sys
+from typing import Any
+
+from config import Config, ConfigError
+
+# Every name in this file that is one of gunicorn's settings is taken for one: `config` is, so ours has another name.
+try:
+    _settings = Config.from_env()
+except ConfigError as error:
+    sys.exit(f"projectapi cannot start:\n{error}")
+
+bind = f"0.0.0.0:{_settings.port}"
+workers = _settings.web_concurrency
+worker_class = "gthread"
+threads = _settings.web_threads
+
+# With gthread this is no limit on requests: it finds workers that are stuck as a whole. Calls have their own deadlines.
+timeout = 30
+# Heroku kills 30 s after it asked; requests under way may take all the time before that.
+graceful_timeout = 25
+# Longer than routers keep an idle connection (Heroku: 90 s), else they send requests into a closing one.
+keepalive = 95
+# Against slow growth of memory. Rare: a request of more than `graceful_timeout`, a big upload, is cut by it.
+max_requests = 20_000
+max_requests_jitter = 2_000
+
+# The heartbeat file; on a disk it could block for seconds.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+
+errorlog = "-"
+loglevel = _settings.log_level.lower()
+# projectapi writes its own line per request.
+accesslog = None
+# A socket in the home folder that lets anybody with its rights command the server.
+control_socket_disable = True
+
+
+def on_starting(server: Any) -> None:
+    """Start the stand-ins in gunicorn's parent process, so that all workers inherit the same ones; not in production."""
+    from projectapi import devstack
+
+    try:
+        devstack.provide_for(_settings)
+    except devstack.DevstackError as error:
+        sys.exit(f"projectapi cannot start: {error}")

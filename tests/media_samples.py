@@ -1,0 +1,111 @@
+"""Small real videos, and files that only claim to be videos, made with the ffmpeg binary that the project uses."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import imageio_ffmpeg
+
+H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+_CODECS = {
+    ".mp4": (*H264, "-c:a", "aac"),
+    ".mov": (*H264, "-c:a", "aac"),
+    ".mkv": (*H264, "-c:a", "aac"),
+    ".avi": ("-c:v", "mpeg4", "-c:a", "libmp3lame"),
+    ".webm": ("-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libvorbis"),
+    ".ogv": ("-c:v", "libtheora", "-c:a", "libvorbis"),
+}
+
+
+def ffmpeg(*arguments: str) -> None:
+    """Run the bundled ffmpeg on files of ours."""
+    program = imageio_ffmpeg.get_ffmpeg_exe()
+    subprocess.run([program, "-y", "-nostdin", "-v", "error", *arguments], check=True, capture_output=True, timeout=30)
+
+
+def make_video(
+    path: Path, *, seconds: float = 3.0, rate: str = "25", audio: bool = True, size: str = "160x120", extra: Sequence[str] = ()
+) -> Path:
+    """Make a test picture with a sine tone; the container and the codecs follow from the name."""
+    source = ["-f", "lavfi", "-i", f"testsrc=size={size}:rate={rate}:duration={seconds}"]
+    if audio:
+        source += ["-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=44100:duration={seconds}"]
+    codecs = [word for word in _CODECS[path.suffix] if audio or word not in ("-c:a", *_AUDIO_CODECS)]
+    ffmpeg(*source, *codecs, "-g", "25", *extra, str(path))
+    return path
+
+
+_AUDIO_CODECS = {"aac", "libmp3lame", "libvorbis"}
+
+
+def make_numbered_video(path: Path, *, seconds: float = 4.0, rate: str = "25") -> Path:
+    """Make a video whose frame n has a brightness of 16 + 2n, so that `frame_numbers` can tell which frames are left."""
+    picture = f"color=black:size=64x64:rate={rate}:duration={seconds},format=yuv420p,geq=lum='16+2*N':cb=128:cr=128"
+    tone = f"sine=frequency=440:sample_rate=44100:duration={seconds}"
+    ffmpeg("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", tone, *H264, "-crf", "4", "-g", "25", "-c:a", "aac", str(path))
+    return path
+
+
+def make_variable_rate_video(path: Path) -> Path:
+    """Make 3 s of video that shows every third frame of 25 per second at first and all of them later."""
+    picture = "testsrc=size=160x120:rate=25:duration=3,select='not(mod(n,3))+gt(n,40)'"
+    ffmpeg("-f", "lavfi", "-i", picture, "-fps_mode", "vfr", *H264, str(path))
+    return path
+
+
+def make_sound(path: Path) -> Path:
+    """Make a file with sound only."""
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=1", str(path))
+    return path
+
+
+def make_picture(path: Path) -> Path:
+    """Make a still image."""
+    ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x64:duration=1", "-frames:v", "1", str(path))
+    return path
+
+
+@cache
+def small_mp4_bytes() -> bytes:
+    """Return one second of video with sound as an MP4, made once: for tests that only need some video."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        return make_video(Path(folder) / "small.mp4", seconds=1.0).read_bytes()
+
+
+def frame_times(path: Path) -> list[float]:
+    """Decode the whole video and return the time of every frame, in seconds."""
+    import av
+
+    with av.open(str(path)) as container:
+        return [frame.time for frame in container.decode(video=0) if frame.time is not None]
+
+
+def decoded_duration(path: Path) -> float:
+    """Return how long the decoded frames of a video with a constant rate last, in seconds."""
+    times = frame_times(path)
+    step = min(later - earlier for earlier, later in pairwise(times)) if len(times) > 1 else 0.04
+    return times[-1] - times[0] + step
+
+
+def decoded_sound(path: Path) -> float:
+    """Return how long the decoded sound lasts, in seconds; 0 without sound."""
+    import av
+
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return 0.0
+        return sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
+
+
+def frame_numbers(path: Path) -> list[int]:
+    """Return which frames of a numbered video these are, by their brightness."""
+    import av
+
+    with av.open(str(path)) as container:
+        return [round((frame.to_ndarray(format="gray")[16:48, 16:48].mean() - 0.5) / 2) for frame in container.decode(video=0)]

@@ -1,0 +1,41 @@
+"""The table of settings in the README is the code's own."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+from config import Config
+
+README = Path(__file__).parents[2] / "README.md"
+ENV_EXAMPLE = Path(__file__).parents[2] / ".env.example"
+
+
+def settings_table() -> str:
+    """Return the table as the code would write it."""
+    rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for field in dataclasses.fields(Config):
+        default = field.default
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        if isinstance(default, Path):
+            default = os.path.relpath(default)
+        shown = "none" if default is None else f"`{default}`"
+        alias = f" (or `{field.metadata['alias']}`)" if "alias" in field.metadata else ""
+        rows.append(f"| `{field.metadata['variable']}`{alias} | {shown} | {field.metadata['meaning']} |")
+    return "\n".join(rows)
+
+
+def test_the_readme_has_every_setting_with_its_default_and_meaning() -> None:
+    between = README.read_text().partition("<!-- settings -->\n")[2].partition("\n<!-- /settings -->")[0]
+
+    assert between == settings_table()
+
+
+def test_the_example_file_names_only_settings_that_exist() -> None:
+    known = {field.metadata["variable"] for field in dataclasses.fields(Config)}
+    lines = [line.lstrip("# ").partition("=")[0] for line in ENV_EXAMPLE.read_text().splitlines() if "=" in line]
+
+    assert lines
+    assert set(lines) <= known
