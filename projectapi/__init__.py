@@ -58,6 +58,7 @@ def create_app(config: Config, *, mongo_client: MongoClient[dict[str, Any]] | No
         timelines=timeline_store,
         videos=MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes),
         set_up_database=lambda: collections.set_up(database, mongodb_schema()),
+        close=client.close,
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
         max_upload_bytes=config.max_upload_bytes,

@@ -190,6 +190,7 @@ class Backend:
     timelines: TimelineStore
     videos: VideoFiles
     set_up_database: Callable[[], Sequence[str]]
+    close: Callable[[], None]
     version: str
     ownership_enforced: bool
     max_upload_bytes: int

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from projectapi.media.storage import MediaFolder
+from projectapi.project import Video
+
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 _CODECS = {
     ".mp4": (*H264, "-c:a", "aac"),
@@ -109,3 +112,33 @@ def frame_numbers(path: Path) -> list[int]:
 
     with av.open(str(path)) as container:
         return [round((frame.to_ndarray(format="gray")[16:48, 16:48].mean() - 0.5) / 2) for frame in container.decode(video=0)]
+
+
+def stored_video(folder: MediaFolder, content: bytes = b"moving pictures") -> Video:
+    """Store bytes as if they were a probed video, with a thumbnail."""
+    with folder.new_part() as part, folder.work_folder() as scratch:
+        part.write(content)
+        thumbnail = scratch / "thumbnail.jpg"
+        thumbnail.write_bytes(b"a picture")
+        path, thumbnail_path = folder.keep(part, ".mp4", thumbnail)
+        return Video(
+            path=path,
+            thumbnail_path=thumbnail_path,
+            original_name="holiday.mp4",
+            content_type="video/mp4",
+            bytes=part.bytes,
+            sha256=part.sha256,
+            container="mov",
+            video_codec="h264",
+            audio_codec=None,
+            width=160,
+            height=120,
+            frame_rate=25.0,
+            rotation=0,
+            duration=3.0,
+        )
+
+
+def files_in(folder: MediaFolder) -> list[str]:
+    """Return all files below the root, relative to it."""
+    return sorted(str(path.relative_to(folder.root)) for path in folder.root.rglob("*") if path.is_file())

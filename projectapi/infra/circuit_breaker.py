@@ -30,10 +30,11 @@ class CircuitBreaker:
         if not self.is_open:
             return True
         with self._lock:
-            now = self._monotonic()
-            if self._open_until is not None and now < self._open_until:
-                return False
-            self._open_until = now + self._pause_seconds
+            now, open_until = self._monotonic(), self._open_until
+            if open_until is not None:
+                if now < open_until:
+                    return False
+                self._open_until = now + self._pause_seconds
         return True
 
     def failed(self) -> None:

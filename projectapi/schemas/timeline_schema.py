@@ -144,6 +144,6 @@ def _for_mongodb(schema: JsonObject) -> JsonObject:
         converted["bsonType"] = kinds[0] if len(kinds) == 1 else kinds
     if "properties" in schema:
         converted["properties"] = {key: _for_mongodb(inner) for key, inner in schema["properties"].items()}
-    if items := _for_mongodb(schema.get("items", {})):
+    if "items" in schema and (items := _for_mongodb(schema["items"])):
         converted["items"] = items
     return converted

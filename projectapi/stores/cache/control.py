@@ -42,7 +42,7 @@ class ControlStore(Protocol):
         """Return the newest state that a majority has acknowledged, None before there is one."""
 
     def compare_and_swap(self, old: ControlState | None, new: ControlState) -> bool:
-        """Replace the state of `old`'s epoch (None: no document) by `new`, durably; return False when it is no longer that one."""
+        """Replace the state of `old`'s epoch (None: no document) by `new`, durably; return False when it has changed."""
 
 
 class Clock(Protocol):

@@ -42,8 +42,8 @@ return 1
 )
 
 # KEYS: n entries, then their copies (n or none).
-# ARGV: token, n, '1' when the copies are outdated, the copies' time to live (ms); then for each entry the answer to publish ('' for
-# none) and its time to live (ms).
+# ARGV: token, n, '1' when the copies are outdated, the copies' time to live (ms); then for each entry the answer to publish
+# ('' for none) and its time to live (ms).
 END = (
     _OTHERS
     + """
