@@ -21,10 +21,12 @@ from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.stores import collections
 from projectapi.stores.answers import StoreAnswers
+from projectapi.stores.mongo_idempotency import MongoIdempotencyStore
 from projectapi.stores.mongo_projects import MongoProjectStore
 from projectapi.stores.mongo_timelines import MongoTimelineStore
 from projectapi.stores.project_documents import ProjectDocuments
 from projectapi.stores.revision_documents import RevisionDocuments
+from projectapi.stores.timeline_writer import TimelineWriter
 
 if TYPE_CHECKING:
     from config import Config
@@ -50,12 +52,14 @@ def create_app(config: Config, *, mongo_client: MongoClient[dict[str, Any]] | No
     project_documents = ProjectDocuments(database[collections.PROJECTS], retry)
     project_store = MongoProjectStore(project_documents, retry)
     revision_documents = RevisionDocuments(database[collections.TIMELINE_STATES], retry)
-    timeline_store = MongoTimelineStore(project_documents, revision_documents, retry)
+    writer = TimelineWriter(project_documents, revision_documents, retry)
+    timeline_store = MongoTimelineStore(project_documents, revision_documents, writer)
 
     app.extensions["projectapi"] = Backend(
         answers=StoreAnswers(project_store, timeline_store, answers),
         projects=project_store,
         timelines=timeline_store,
+        idempotency=MongoIdempotencyStore(database[collections.IDEMPOTENCY_KEYS], retry),
         videos=MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes),
         set_up_database=lambda: collections.set_up(database, mongodb_schema()),
         close=client.close,

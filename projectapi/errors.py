@@ -23,6 +23,7 @@ film editor understands. The tree::
     │   └── VideoTooLarge               413  video_too_large
     ├── UnsupportedMediaType            415  unsupported_media_type
     ├── ValidationFailed                422  validation_failed
+    │   └── IdempotencyKeyReused        422  idempotency_key_reused
     ├── NotOffered                      501  not_offered
     ├── Unavailable                     503  unavailable
     │   ├── DatabaseUnavailable         503  database_unavailable
@@ -219,6 +220,13 @@ class ValidationFailed(ProjectApiError):
     code = "validation_failed"
     status = 422
     sentence = "The request has fields that are missing or wrong."
+
+
+class IdempotencyKeyReused(ValidationFailed):
+    """The `Idempotency-Key` was used within the last 24 hours for a different request."""
+
+    code = "idempotency_key_reused"
+    sentence = "This Idempotency-Key belongs to another request. Send a new key with each new request."
 
 
 class NotOffered(ProjectApiError):

@@ -5,6 +5,7 @@ Nothing here reads or writes anything.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections.abc import Sequence
@@ -47,6 +48,11 @@ def new_id() -> str:
 def new_write_id() -> str:
     """Return a new mark of one write: 16 hexadecimal digits by which a repeated attempt knows its own success."""
     return secrets.token_hex(8)
+
+
+def id_from_write(write_id: str) -> str:
+    """Return the public id of the project that a write with this mark creates: unguessable as long as the mark is."""
+    return hashlib.sha256(f"project {write_id}".encode()).hexdigest()[:24]
 
 
 def is_from_the_in_memory_backend(project_id: str) -> bool:

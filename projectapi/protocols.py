@@ -6,7 +6,7 @@ the errors that each method raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from projectapi.project import (
     TimelineSave,
     Video,
 )
+from projectapi.timeline.patching import Patched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +65,14 @@ class ProjectStore(Protocol):
     DatabaseUnavailable (nothing changed), every write OutcomeUnknown (repeating it does no harm). Every method that takes a
     `ProjectKey` raises ProjectNotFound (or its child ProjectNotCarriedOver) when there is no such project, it is deleted, or
     the key names an owner that is not the project's.
+
+    `write_id` (16 hexadecimal digits) names a write that its sender may have sent before: if it was done then, it is not done
+    again, and the answer is that of the first time as far as it can still be known.
     """
 
-    def create_project(self, *, name: str, description: str | None, owner: str) -> Project:
+    def create_project(
+        self, *, name: str, description: str | None, owner: str, write_id: str | None = None
+    ) -> Project:
         """Store a new project under a new id and return it."""
 
     def get_project(self, key: ProjectKey) -> Project:
@@ -78,16 +84,32 @@ class ProjectStore(Protocol):
     def list_projects(self, query: ListQuery) -> ProjectPage:
         """Return one page of an owner's projects, stable while others write. Raises ValidationFailed for a foreign cursor."""
 
-    def update_project(self, key: ProjectKey, values: JsonObject, expected: EntityTag | None = None) -> Project:
+    def update_project(
+        self, key: ProjectKey, values: JsonObject, expected: EntityTag | None = None, *, write_id: str | None = None
+    ) -> Project:
         """Change name, description, thumbnail or duration and return the project.
 
         Raises PreconditionFailed when `expected` is given and is not the current tag.
         """
 
+    def edit_project(
+        self,
+        key: ProjectKey,
+        edit: Callable[[JsonObject], JsonObject],
+        expected: EntityTag | None = None,
+        *,
+        write_id: str | None = None,
+    ) -> Project:
+        """Change name, description, thumbnail and duration to what `edit` makes of them, and return the project.
+
+        `edit` may be called again on newer values when somebody else wrote meanwhile. Raises what it raises, and
+        PreconditionFailed when `expected` is given and is not the current tag.
+        """
+
     def delete_project(self, key: ProjectKey, expected: EntityTag | None = None) -> None:
         """Move the project to the trash: it keeps everything and is found no more. Raises PreconditionFailed."""
 
-    def restore_project(self, key: ProjectKey) -> None:
+    def restore_project(self, key: ProjectKey, *, write_id: str | None = None) -> None:
         """Bring a project back from the trash. Raises ProjectNotFound when it is not in there."""
 
     def set_video(self, key: ProjectKey, video: Video) -> Video | None:
@@ -103,12 +125,29 @@ class TimelineStore(Protocol):
     def get_timeline(self, key: ProjectKey) -> Timeline | None:
         """Return the current timeline, None before the first save."""
 
-    def save_timeline(self, key: ProjectKey, save: TimelineSave, expected: EntityTag | None = None) -> Timeline:
+    def save_timeline(
+        self, key: ProjectKey, save: TimelineSave, expected: EntityTag | None = None, *, write_id: str | None = None
+    ) -> Timeline:
         """Append a version to the timeline, make it the current one and return it.
 
         Without `expected` the last writer wins and no save is lost from history. A state equal to the current one adds no
         version unless it brings a name. Raises PreconditionFailed when `expected` is given and is not the current tag, and
         TimelineTooLarge when the project would not fit into one MongoDB document.
+        """
+
+    def edit_timeline(
+        self,
+        key: ProjectKey,
+        edit: Callable[[JsonObject], Patched],
+        expected: EntityTag | None = None,
+        *,
+        saved_by: str,
+        write_id: str | None = None,
+    ) -> Timeline:
+        """Append the version that `edit` makes of the current state, writing only what it touched, and return it.
+
+        `edit` may be called again on a newer state when somebody else saved meanwhile. Raises what it raises, and what
+        `save_timeline` raises.
         """
 
     def list_revisions(self, key: ProjectKey, *, limit: int, skip: int = 0, with_state: bool = False) -> Sequence[Revision]:
@@ -117,7 +156,9 @@ class TimelineStore(Protocol):
     def get_revision(self, key: ProjectKey, version: int) -> Revision:
         """Return one version with its state. Raises TimelineVersionNotFound."""
 
-    def restore_revision(self, key: ProjectKey, version: int, *, restored_by: str) -> Timeline:
+    def restore_revision(
+        self, key: ProjectKey, version: int, *, restored_by: str, write_id: str | None = None
+    ) -> Timeline:
         """Make an earlier version's state the current one as a new highest version, and return it.
 
         Restoring the version that is current already changes nothing. Raises TimelineVersionNotFound.
@@ -131,6 +172,29 @@ class TimelineStore(Protocol):
 
     def delete_revision(self, revision: Revision) -> None:
         """Remove one earlier version from history. Raises Conflict for the current one, and TimelineVersionNotFound."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAnswer:
+    """The answer that a request got, to be given again: status, the headers that matter, the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class IdempotencyStore(Protocol):
+    """Remembers requests that carry an `Idempotency-Key` for 24 hours, and the answers that they got."""
+
+    def begin(self, key: str, fingerprint: str) -> RecordedAnswer | None:
+        """Remember a request before it is worked on; return its answer when it was answered before.
+
+        None means: work on it, whether it is new or was cut off the last time. Raises IdempotencyKeyReused when the key
+        belongs to a request with another `fingerprint`.
+        """
+
+    def finish(self, key: str, answer: RecordedAnswer) -> None:
+        """Remember the answer of a request that `begin` took."""
 
 
 class IncomingFile(Protocol):
@@ -188,6 +252,7 @@ class Backend:
     answers: Answers
     projects: ProjectStore
     timelines: TimelineStore
+    idempotency: IdempotencyStore
     videos: VideoFiles
     set_up_database: Callable[[], Sequence[str]]
     close: Callable[[], None]

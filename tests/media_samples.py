@@ -111,7 +111,8 @@ def frame_numbers(path: Path) -> list[int]:
     import av
 
     with av.open(str(path)) as container:
-        return [round((frame.to_ndarray(format="gray")[16:48, 16:48].mean() - 0.5) / 2) for frame in container.decode(video=0)]
+        brightness = [frame.to_ndarray(format="yuv420p")[16:48, 16:48].mean() for frame in container.decode(video=0)]
+    return [round((value - 16) / 2) for value in brightness]
 
 
 def stored_video(folder: MediaFolder, content: bytes = b"moving pictures") -> Video:

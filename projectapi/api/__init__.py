@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from flask import Flask
 
-from projectapi.api import auth, cors, docs, errors, health, media, projects, rendering, timeline, tracing
+from projectapi.api import auth, cors, docs, errors, health, idempotency, media, projects, rendering, timeline, tracing
 from projectapi.api.json_provider import StrictJSONProvider
 from projectapi.api.uploading import UploadRequest
 
@@ -20,5 +20,6 @@ def init_app(app: Flask, *, max_body_bytes: int, cors_origins: Collection[str]) 
     # What holds for every request, then the resources.
     tracing.init_app(app)
     cors.init_app(app, cors_origins)
+    idempotency.init_app(app)
     for room in (errors, health, docs, auth, projects, timeline, rendering, media):
         app.register_blueprint(room.blueprint)

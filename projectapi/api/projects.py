@@ -8,13 +8,16 @@ from projectapi.api.bodies import json_body, query
 from projectapi.api.conditional import expected_tag
 from projectapi.api.context import backend, owner, project_key
 from projectapi.api.envelope import finished, success
+from projectapi.api.idempotency import write_id
+from projectapi.api.patches import patch_of_request
 from projectapi.project import EntityTag, ListQuery, Project
 from projectapi.schemas.answers import debug_answer, project_data
-from projectapi.schemas.requests import ListRequest, ProjectCreation, ProjectUpdate
+from projectapi.schemas.loading import load
+from projectapi.schemas.requests import ListRequest, PatchedProject, ProjectCreation, ProjectUpdate
 
 blueprint = Blueprint("projects", __name__, url_prefix="/projects")
 
-_CREATION, _UPDATE, _LIST = ProjectCreation(), ProjectUpdate(), ListRequest()
+_CREATION, _UPDATE, _PATCHED, _LIST = ProjectCreation(), ProjectUpdate(), PatchedProject(), ListRequest()
 
 
 @blueprint.get("/")
@@ -37,7 +40,9 @@ def list_projects() -> Response:
 def create_project() -> Response:
     """Create a project."""
     body = json_body(_CREATION)
-    project = backend().projects.create_project(name=body["name"], description=body["description"], owner=owner())
+    project = backend().projects.create_project(
+        name=body["name"], description=body["description"], owner=owner(), write_id=write_id()
+    )
     return _with_project(project, "Project created successfully")
 
 
@@ -62,6 +67,16 @@ def update_project(project_id: str) -> Response:
     return _with_project(project, "Project updated successfully")
 
 
+@blueprint.patch("/<project_id>")
+def patch_project(project_id: str) -> Response:
+    """Change a project's name, description, thumbnail or duration by a patch."""
+    patch = patch_of_request()
+    project = backend().projects.edit_project(
+        project_key(project_id), lambda fields: load(_PATCHED, patch(fields).state), expected_tag(), write_id=write_id()
+    )
+    return _with_project(project, "Project updated successfully")
+
+
 @blueprint.delete("/<project_id>")
 def delete_project(project_id: str) -> Response:
     """Move a project to the trash."""
@@ -72,7 +87,7 @@ def delete_project(project_id: str) -> Response:
 @blueprint.post("/<project_id>/restore")
 def restore_project(project_id: str) -> Response:
     """Bring a project back from the trash with its timeline, history and video."""
-    backend().projects.restore_project(project_key(project_id))
+    backend().projects.restore_project(project_key(project_id), write_id=write_id())
     return success(None, "Project restored successfully")
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from projectapi.api.bodies import json_body, query
 from projectapi.api.conditional import expected_tag
 from projectapi.api.context import backend, owner, project_key
 from projectapi.api.envelope import finished, success
+from projectapi.api.idempotency import write_id
+from projectapi.api.patches import patch_of_request
 from projectapi.errors import ProjectNotFound, TimelineVersionNotFound
 from projectapi.project import EntityTag, ProjectKey, Timeline, TimelineSave, empty_timeline_state
 from projectapi.schemas.answers import revision_document, timeline_document
-from projectapi.schemas.loading import JsonObject
-from projectapi.schemas.requests import HistoryRequest, TimelineSaveRequest, TimelineUpdate
+from projectapi.schemas.loading import JsonObject, invalid
+from projectapi.schemas.requests import DiffRequest, HistoryRequest, TimelineSaveRequest, TimelineUpdate
+from projectapi.schemas.timeline_schema import check_timeline
+from projectapi.timeline.diff import diff
+from projectapi.timeline.patching import Patched
 
 blueprint = Blueprint("timeline", __name__, url_prefix="/timeline")
 
-_SAVE, _UPDATE, _HISTORY = TimelineSaveRequest(), TimelineUpdate(), HistoryRequest()
+_SAVE, _UPDATE, _HISTORY, _DIFF = TimelineSaveRequest(), TimelineUpdate(), HistoryRequest(), DiffRequest()
 
 
 @blueprint.get("/<project_id>")
@@ -57,6 +62,18 @@ def list_history(project_id: str) -> Response:
     return finished(page)
 
 
+@blueprint.get("/<project_id>/diff")
+def compare_versions(project_id: str) -> Response:
+    """Tell what changed between two versions: in words, and as a JSON Patch (RFC 6902)."""
+    asked = query(_DIFF)
+    key = project_key(project_id)
+    earlier = backend().timelines.get_revision(key, asked["earlier"])
+    later = backend().timelines.get_revision(key, asked["later"])
+    changes = diff(earlier.state or {}, later.state or {})
+    data = {"project_id": key.id, "from": earlier.version, "to": later.version, **changes}
+    return success(data, f"Found {len(changes['changes'])} changes")
+
+
 @blueprint.get("/<project_id>/version/<int:version>")
 def get_version(project_id: str, version: int) -> Response:
     """Return one version with its state."""
@@ -67,8 +84,30 @@ def get_version(project_id: str, version: int) -> Response:
 @blueprint.post("/<project_id>/restore/<int:version>")
 def restore_version(project_id: str, version: int) -> Response:
     """Make an earlier version the current one again, as a new highest version."""
-    timeline = backend().timelines.restore_revision(project_key(project_id), version, restored_by=owner())
+    timeline = backend().timelines.restore_revision(project_key(project_id), version, restored_by=owner(), write_id=write_id())
     return _with_timeline(timeline, f"Timeline restored to version {version}")
+
+
+@blueprint.patch("/<project_id>")
+def patch_timeline(project_id: str) -> Response:
+    """Append the version that a patch makes of the current state; the answer leaves the state out unless it is preferred."""
+    patch = patch_of_request()
+
+    def edit(state: JsonObject) -> Patched:
+        patched = patch(state)
+        problems = check_timeline(patched.state)
+        if problems:
+            raise invalid([{**problem, "loc": ["body", *problem["loc"]]} for problem in problems])
+        return patched
+
+    timeline = backend().timelines.edit_timeline(
+        project_key(project_id), edit, expected_tag(), saved_by=owner(), write_id=write_id()
+    )
+    document = timeline_document(timeline)
+    # RFC 7240, section 4.2. A small edit of a large timeline is not answered with all of it.
+    if "return=representation" not in request.headers.get("Prefer", ""):
+        del document["timeline_state"]
+    return success(document, "Timeline saved successfully", etag=_etag(timeline))
 
 
 @blueprint.put("/<timeline_id>")
@@ -107,7 +146,8 @@ def _delete_version(key: ProjectKey, no_project: ProjectNotFound) -> None:
 
 def _save() -> Timeline:
     body = json_body(_SAVE)
-    return backend().timelines.save_timeline(project_key(body["project_id"]), _timeline_save(body), expected_tag())
+    key = project_key(body["project_id"])
+    return backend().timelines.save_timeline(key, _timeline_save(body), expected_tag(), write_id=write_id())
 
 
 def _timeline_save(body: JsonObject) -> TimelineSave:

@@ -13,6 +13,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
@@ -146,7 +147,15 @@ class EmbeddedServer:
     def stop(self) -> None:
         """End the server cleanly; does nothing when it is gone already."""
         if self.process is not None:
+            self.process.terminate()
+            # SecantusDB waits two seconds for its own accept(), unless somebody knocks.
+            wait_until(lambda: self._has_ended() or self._knock(), seconds=3.0)
             stop_child(self.process)
+
+    def _knock(self) -> bool:
+        with suppress(OSError):
+            socket.create_connection((HOST, self.port), timeout=1.0).close()
+        return False
 
     def _starts_again(self, seconds: float) -> bool:
         self.start()

@@ -67,7 +67,7 @@ def inspect_video(source: Path, thumbnail: Path, sandbox: Sandbox) -> Probe:
         if isinstance(found, dict) and "refused" in found:
             raise errors.InvalidVideo(_SENTENCES.get(str(found["refused"])))
         probe = _checked(found)
-    except (SandboxError, ValueError, TypeError, KeyError) as error:
+    except (SandboxError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise errors.InvalidVideo from error
     if not thumbnail.is_file():
         raise errors.InvalidVideo

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any
 
 import orjson
@@ -35,7 +35,7 @@ _ALL_BUT_COLONS = bytes(set(range(256)) - set(b':"'))
 _STRING = re.compile(rb'"[^"]*"?')
 
 _DIGITS_TO_ZEROS = bytes.maketrans(b"123456789", b"000000000")
-_DIGITS_OF_INTEGER_MAX = b"0" * 19
+_AS_LONG_AS_INTEGER_MAX = re.compile(b"0" * 19 + b"0*")
 
 # A pass over all brackets that removes the innermost pairs is quick and empties every ordinary document. What is left of a deep
 # one is counted in a single slower pass: one removal per level would cost a hostile body 64 passes.
@@ -109,16 +109,22 @@ def _nests_deeper(brackets: bytes, limit: int) -> bool:
 
 
 def _check_integers(body: bytes) -> None:
-    # A run of 19 digits is rare and may be a text or a fraction: only then is it worth the slow look.
-    if _DIGITS_OF_INTEGER_MAX not in body.translate(_DIGITS_TO_ZEROS):
+    if not _may_have_oversized(body):
         return
-    problems = []
-    for loc in _oversized(json.loads(body, parse_int=_integer), ["body"]):
-        problems.append({"type": "int_out_of_range", "loc": loc, "msg": INTEGER_MESSAGE})
-        if len(problems) == _ERRORS_MAX:
-            break
+    places = islice(_oversized(json.loads(body, parse_int=_integer), ["body"]), _ERRORS_MAX)
+    problems = [{"type": "int_out_of_range", "loc": loc, "msg": INTEGER_MESSAGE} for loc in places]
     if problems:
         raise ValidationFailed(INTEGER_MESSAGE, detail=problems)
+
+
+def _may_have_oversized(body: bytes) -> bool:
+    """Tell whether a run of 19 digits or more stands where an integer may stand: only then is a slow look worth its time."""
+    # With one digit for all, the search is for a fixed text, which is ten times quicker than for a class of bytes.
+    for run in _AS_LONG_AS_INTEGER_MAX.finditer(body.translate(_DIGITS_TO_ZEROS)):
+        before, after = body[run.start() - 1 : run.start()], body[run.end() : run.end() + 1]
+        if before in b"-[:, \t\r\n" and after in b",]} \t\r\n":
+            return True
+    return False
 
 
 class _Oversized:

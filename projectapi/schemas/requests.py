@@ -50,6 +50,15 @@ class ProjectUpdate(RequestSchema):
     duration = Number(low=0, high=1e9, allow_none=True)
 
 
+class PatchedProject(ProjectUpdate):
+    """What a project's editable fields must be after a PATCH."""
+
+    name = Text(high=NAME_MAX, required=True)
+    description = Text(high=DESCRIPTION_MAX, allow_none=True, load_default=None)
+    thumbnail = Text(high=2000, allow_none=True, load_default=None)
+    duration = Number(low=0, high=1e9, allow_none=True, load_default=None)
+
+
 class ListRequest(RequestSchema):
     """Query of GET /projects/."""
 
@@ -80,6 +89,13 @@ class TimelineUpdate(RequestSchema):
     timeline_state = TimelineState()
     description = Text(high=DESCRIPTION_MAX, allow_none=True)
     change_summary = Text(high=DESCRIPTION_MAX, allow_none=True)
+
+
+class DiffRequest(RequestSchema):
+    """Query of GET /timeline/{id}/diff."""
+
+    earlier = QueryInteger(data_key="from", low=1, high=2**53, required=True)
+    later = QueryInteger(data_key="to", low=1, high=2**53, required=True)
 
 
 class HistoryRequest(RequestSchema):

@@ -15,6 +15,10 @@ from projectapi.stores.documents import Document
 
 PROJECTS = "projects"
 TIMELINE_STATES = "timeline_states"
+IDEMPOTENCY_KEYS = "idempotency_keys"
+
+IDEMPOTENCY_SECONDS = 24 * 3600
+"""For how long a repeated request gets the first answer."""
 
 _NOT_AUTHORISED = 13
 _NUMBER = ["int", "long", "double"]
@@ -47,6 +51,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         ),
         IndexModel([("projectId", ASCENDING), ("version", DESCENDING)], name="projectId_version"),
     ],
+    IDEMPOTENCY_KEYS: [IndexModel([("createdAt", ASCENDING)], name="expiry", expireAfterSeconds=IDEMPOTENCY_SECONDS)],
 }
 
 

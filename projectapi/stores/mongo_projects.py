@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
+from projectapi.errors import PreconditionFailed, Unavailable
 from projectapi.infra.retry import Retry
 from projectapi.project import (
     EntityTag,
@@ -17,6 +19,7 @@ from projectapi.project import (
     ProjectKey,
     ProjectPage,
     Video,
+    id_from_write,
     new_id,
     new_write_id,
     now,
@@ -33,6 +36,9 @@ from projectapi.stores.documents import (
 )
 from projectapi.stores.project_documents import ProjectDocuments
 
+_EDITABLE = {name: True for name in ("name", "description", "thumbnail", "duration", "version", "lastWrite")}
+_RACES_MAX = 20
+
 
 class MongoProjectStore(ProjectStore):
     """`ProjectStore` over the collection `projects`; knows nothing of caches."""
@@ -42,17 +48,21 @@ class MongoProjectStore(ProjectStore):
         self._collection = documents.collection
         self._retry = retry
 
-    def create_project(self, *, name: str, description: str | None, owner: str) -> Project:
+    def create_project(
+        self, *, name: str, description: str | None, owner: str, write_id: str | None = None
+    ) -> Project:
         """See `ProjectStore.create_project`."""
-        project_id, write_id = new_id(), new_write_id()
+        mark = write_id or new_write_id()
+        project_id = id_from_write(mark) if write_id else new_id()
         document = new_project_document(project_id=project_id, name=name, description=description, owner=owner, at=now())
-        document |= {"lastWrite": write_id, "recentWrites": [write_id]}
+        document |= {"lastWrite": mark, "recentWrites": [mark]}
 
         def insert() -> Document:
-            # Nobody else draws the same 96 random bits: a duplicate is this very insert, done by a retry of the driver's.
+            # Nobody else has this id: a duplicate is this very write, sent before or repeated by the driver.
             with suppress(DuplicateKeyError):
                 self._collection.insert_one(document)
-            return document
+                return document
+            return self._collection.find_one({"projectId": project_id}) or document
 
         stored = self._retry.write(insert, lambda: self._collection.find_one({"projectId": project_id}))
         return project_from_document(stored)
@@ -81,17 +91,41 @@ class MongoProjectStore(ProjectStore):
         following = cursor_after(page[-1], query) if len(found) > query.limit else None
         return ProjectPage([project_from_document(document) for document in page], following)
 
-    def update_project(self, key: ProjectKey, values: JsonObject, expected: EntityTag | None = None) -> Project:
+    def update_project(
+        self, key: ProjectKey, values: JsonObject, expected: EntityTag | None = None, *, write_id: str | None = None
+    ) -> Project:
         """See `ProjectStore.update_project`."""
-        return project_from_document(self._documents.change(key, dict(values), expected=expected))
+        return project_from_document(self._documents.change(key, dict(values), expected=expected, write_id=write_id))
+
+    def edit_project(
+        self,
+        key: ProjectKey,
+        edit: Callable[[JsonObject], JsonObject],
+        expected: EntityTag | None = None,
+        *,
+        write_id: str | None = None,
+    ) -> Project:
+        """See `ProjectStore.edit_project`."""
+        for _ in range(_RACES_MAX):
+            before = self._documents.find(key, _EDITABLE)
+            current = EntityTag(before["version"], before["lastWrite"])
+            values = edit({name: before[name] for name in ("name", "description", "thumbnail", "duration")})
+            try:
+                return self.update_project(key, values, expected or current, write_id=write_id)
+            except PreconditionFailed:
+                # Without a precondition of the client's, the edit is made anew on what somebody else has just written.
+                if expected is not None:
+                    raise
+        raise Unavailable
 
     def delete_project(self, key: ProjectKey, expected: EntityTag | None = None) -> None:
         """See `ProjectStore.delete_project`."""
         self._documents.change(key, {"isDeleted": True, "deletedAt": now()}, expected=expected, projection={"_id": True})
 
-    def restore_project(self, key: ProjectKey) -> None:
+    def restore_project(self, key: ProjectKey, *, write_id: str | None = None) -> None:
         """See `ProjectStore.restore_project`."""
-        self._documents.change(key, {"isDeleted": False, "deletedAt": None}, deleted=True, projection={"_id": True})
+        back = {"isDeleted": False, "deletedAt": None}
+        self._documents.change(key, back, deleted=True, projection={"_id": True}, write_id=write_id)
 
     def set_video(self, key: ProjectKey, video: Video) -> Video | None:
         """See `ProjectStore.set_video`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, NoReturn
 
 from pymongo import ReturnDocument
@@ -37,24 +38,28 @@ class ProjectDocuments:
         deleted: bool = False,
         projection: Mapping[str, Any] | None = None,
         before: bool = False,
+        write_id: str | None = None,
     ) -> Document:
         """Set `values` and return the document after it (or `before` it); `version` grows by one.
 
-        Raises ProjectNotFound, and PreconditionFailed when `expected` is given and is not the current tag.
+        `write_id` names a write that may have been sent before: found done, it is not done again. Raises
+        ProjectNotFound, and PreconditionFailed when `expected` is given and is not the current tag.
         """
-        write_id = new_write_id()
+        mark = write_id or new_write_id()
         conditions = project_filter(key, deleted=deleted)
         if expected is not None:
             conditions |= {"version": expected.version, "lastWrite": expected.tag}
-        update = marked_update(values, write_id)
+        update = marked_update(values, mark)
         when = ReturnDocument.BEFORE if before else ReturnDocument.AFTER
 
         def swap() -> Document | None:
             return self.collection.find_one_and_update(conditions, update, projection, return_document=when)
 
         def landed() -> Document | None:
-            return self.collection.find_one({"projectId": key.id, "recentWrites": write_id}, projection)
+            return self.collection.find_one({"projectId": key.id, "recentWrites": mark}, projection)
 
+        if write_id and (done := self.retry.read(landed)):
+            return done
         # A miss may be our own earlier attempt that arrived late, so the mark is looked for before a race is called lost.
         document = self.retry.write(swap, landed) or self.retry.read(landed)
         if document is None:
@@ -62,11 +67,11 @@ class ProjectDocuments:
         return document
 
     def _explain_miss(self, key: ProjectKey, deleted: bool) -> NoReturn:
-        fields = {"version": 1, "lastWrite": 1}
+        fields = {"version": True, "lastWrite": True, "updatedAt": True}
         current = self.retry.read(lambda: self.collection.find_one(project_filter(key, deleted=deleted), fields))
         if current is None:
             raise_not_found(key)
-        raise lost_race(EntityTag(current["version"], current["lastWrite"]))
+        raise lost_race(EntityTag(current["version"], current["lastWrite"]), current["updatedAt"])
 
 
 def project_filter(key: ProjectKey, *, deleted: bool = False) -> Document:
@@ -77,9 +82,11 @@ def project_filter(key: ProjectKey, *, deleted: bool = False) -> Document:
     return conditions
 
 
-def marked_update(values: Document, write_id: str) -> Document:
+def marked_update(values: Document, write_id: str, unset: Iterable[str] = ()) -> Document:
     """Return an update that sets `values` and leaves the mark by which a repeated attempt knows its own success."""
+    removed = {"$unset": dict.fromkeys(unset, "")} if unset else {}
     return {
+        **removed,
         "$set": {"updatedAt": now(), **values, "lastWrite": write_id},
         "$inc": {"version": 1},
         "$push": {"recentWrites": {"$each": [write_id], "$slice": -RECENT_WRITES}},
@@ -91,6 +98,7 @@ def raise_not_found(key: ProjectKey) -> NoReturn:
     raise ProjectNotCarriedOver if is_from_the_in_memory_backend(key.id) else ProjectNotFound
 
 
-def lost_race(current: EntityTag) -> PreconditionFailed:
-    """Return the error for whoever named a version that is no longer the current one."""
-    return PreconditionFailed(headers={"ETag": str(current)}, extra={"currentVersion": current.version})
+def lost_race(current: EntityTag, updated_at: datetime | None) -> PreconditionFailed:
+    """Return the error for whoever named a version that is not the current one; it tells which is, and since when."""
+    extra = {"currentVersion": current.version, "currentETag": str(current), "currentUpdatedAt": updated_at}
+    return PreconditionFailed(headers={"ETag": str(current)}, extra=extra)

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import cast
 
 from bson import Binary, ObjectId
 from cachetools import LRUCache
 from pymongo import DESCENDING
 from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
 
 from projectapi.errors import TimelineVersionNotFound
 from projectapi.infra.retry import Retry
-from projectapi.project import SCHEMA_VERSION, JsonObject, Revision
+from projectapi.project import SCHEMA_VERSION, JsonObject, Revision, Timeline
 from projectapi.stores.documents import Document
 from projectapi.timeline.revisions import EncodedState, Keyframe, decode, encode_next, load_state
 
@@ -36,9 +38,14 @@ class RevisionDocuments:
         self._keyframes_lock = threading.Lock()
 
     def write(self, document: Document) -> None:
-        """Store a revision under its own `_id`; doing it twice is doing it once."""
-        key = {"_id": document["_id"], "projectId": document["projectId"]}
-        self._retry.repeat(lambda: self.collection.replace_one(key, document, upsert=True))
+        """Store a revision under its own `_id`; doing it twice is doing it once, and a committed one is left alone."""
+        key = {"_id": document["_id"], "projectId": document["projectId"], "committed": False}
+
+        def replace() -> None:
+            with suppress(DuplicateKeyError):
+                self.collection.replace_one(key, document, upsert=True)
+
+        self._retry.repeat(replace)
 
     def remove(self, project_id: str, revision_id: ObjectId) -> None:
         """Delete a revision that was never committed."""
@@ -70,9 +77,11 @@ class RevisionDocuments:
             )
         )
 
-    def find_by_id(self, revision_id: ObjectId) -> Document | None:
-        """Return a revision, committed or not, without its state."""
-        return self._retry.read(lambda: self.collection.find_one({"_id": revision_id}, _WITHOUT_STATE))
+    def find_by_id(self, revision_id: ObjectId, project_id: str | None = None) -> Document | None:
+        """Return a revision, committed or not: with its state when its project is known, else without."""
+        conditions: Document = {"_id": revision_id} | ({"projectId": project_id} if project_id else {})
+        projection = None if project_id else _WITHOUT_STATE
+        return self._retry.read(lambda: self.collection.find_one(conditions, projection))
 
     def update(self, project_id: str, revision_id: ObjectId, values: Document) -> None:
         """Set fields of a revision; doing it twice is doing it once."""
@@ -151,6 +160,22 @@ def revision_from_document(document: Document, *, current: ObjectId | None, stat
         updated_at=document["updatedAt"],
         is_current=document["_id"] == current,
         state=state,
+    )
+
+
+def timeline_from_revision(document: Document, state: JsonObject) -> Timeline:
+    """Return a revision as the timeline that its save answered."""
+    return Timeline(
+        id=str(document["_id"]),
+        project_id=document["projectId"],
+        version=document["version"],
+        tag=str(document["_id"])[:16],
+        state=state,
+        description=document["description"],
+        change_summary=document["changeSummary"],
+        created_by=document["createdBy"],
+        created_at=document["createdAt"],
+        updated_at=document["updatedAt"],
     )
 
 

@@ -8,12 +8,14 @@ with U+FF04 themselves are written so too, which makes the encoding reversible.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from projectapi.project import JsonObject
 
 ESCAPE = "\uff04"
+
+_CONTAINERS = (dict, list)
 
 
 def is_stored_verbatim(key: str) -> bool:
@@ -23,7 +25,7 @@ def is_stored_verbatim(key: str) -> bool:
 
 def escape_keys(state: JsonObject) -> tuple[JsonObject, bool]:
     """Return the state as BSON can hold it, and whether that needed a change; if not, it is the same object."""
-    if all(_is_plain(properties) for properties in _all_properties(state)):
+    if _needs_nothing(state):
         return state, False
     return _with_properties(state, lambda properties: _renamed(properties, _escaped)), True
 
@@ -33,28 +35,26 @@ def unescape_keys(state: JsonObject) -> JsonObject:
     return _with_properties(state, lambda properties: _renamed(properties, _unescaped))
 
 
-def _all_properties(state: JsonObject) -> Iterator[Any]:
+def _needs_nothing(state: JsonObject) -> bool:
+    # This runs over every clip of every save. Clips have the same few sets of keys: each set is looked at once.
+    plain: set[tuple[str, ...]] = set()
     for layer in state.get("layers") or ():
         for clip in layer.get("clips") or ():
             properties = clip.get("properties")
-            if properties:
-                yield properties
-
-
-def _is_plain(value: Any) -> bool:
-    """Tell whether no key at any depth needs escaping; a loop, because it runs over every clip of every save."""
-    pending = [value]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, dict):
-            for key in value:
-                if not is_stored_verbatim(key):
-                    return False
-            value = value.values()
-        elif not isinstance(value, list):
-            continue
-        pending += [child for child in value if isinstance(child, dict | list)]
+            if isinstance(properties, _CONTAINERS) and not _is_plain(properties, plain):
+                return False
     return True
+
+
+def _is_plain(value: Any, plain: set[tuple[str, ...]]) -> bool:
+    if isinstance(value, dict):
+        keys = tuple(value)
+        if keys not in plain:
+            if not all(map(is_stored_verbatim, keys)):
+                return False
+            plain.add(keys)
+        value = value.values()
+    return all(_is_plain(child, plain) for child in value if isinstance(child, _CONTAINERS))
 
 
 def _with_properties(state: JsonObject, convert: Callable[[Any], Any]) -> JsonObject:

@@ -245,7 +245,8 @@ def test_a_process_that_only_has_the_number_of_an_old_server_is_left_alone(folde
 
         end_orphan(bystander.pid, "secantus", str(folder), grace_seconds=0.1)
 
-        assert bystander.poll() is None
+        bystander.communicate(timeout=DEADLINE_SECONDS)
+        assert bystander.returncode == 0, "it came to its natural end"
 
 
 def test_a_stand_in_that_is_not_installed_is_named_with_both_ways_out(folder: Path) -> None:

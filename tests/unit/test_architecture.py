@@ -15,7 +15,7 @@ ALLOWED = {
     "errors": set(),
     "project": {"errors"},
     "timeline": {"errors", "project"},
-    "protocols": {"errors", "project"},
+    "protocols": {"errors", "project", "timeline"},
     "schemas": DOMAIN,
     "api": DOMAIN | {"schemas"},
     "infra": {"errors"},

@@ -170,6 +170,7 @@ class World:
     def __init__(self, seed: int, faults: frozenset[str]) -> None:
         self.chance = random.Random(seed)
         self.faults = faults
+        self.keys = self.chance.sample(KEYS, self.chance.choice((1, 1, 2)))
         self.now = 1_700_000_000.0
         self.main = greenlet.getcurrent()
         self.tasks: list[Task] = []
@@ -195,6 +196,8 @@ class World:
     def step(self) -> None:
         """Let the world go on; come back when chance picks this task again."""
         if greenlet.getcurrent() is not self.main:
+            if not self.is_calm and self.chance.random() < 0.04:
+                self.current.wake_at = self.now + self.chance.choice((0.3, 1.3, 3.0))
             self.main.switch()
             worker = self.current.worker
             if worker is not None and worker.is_dead:
@@ -206,7 +209,9 @@ class World:
             self.now += seconds
             return
         self.current.wake_at = self.now + seconds
-        self.step()
+        self.main.switch()
+        if self.current.worker is not None and self.current.worker.is_dead:
+            raise Killed
 
     def read(self) -> ControlState | None:
         """Read the control document (ControlStore)."""
@@ -265,7 +270,7 @@ class World:
         self.version += 1
         return self.version
 
-    def reader(self, worker: Worker, key: CacheKey, times: int) -> Callable[[], None]:
+    def reader(self, worker: Worker, key: CacheKey, times: int = 1) -> Callable[[], None]:
         """Return a task that reads, and holds what it gets against what was acknowledged before it asked."""
 
         def run() -> None:
@@ -297,7 +302,7 @@ class World:
                 self.step()
                 if "loss" in self.faults and self.chance.random() < 0.05:
                     raise OutcomeUnknown
-            self.acknowledged = max(self.acknowledged, version)
+            self.acknowledge(version)
 
         return run
 
@@ -308,9 +313,16 @@ class World:
             self.step()
             version = self.version
             worker.engine.seen(PROJECT_ID, OWNER)
-            self.acknowledged = max(self.acknowledged, version)
+            self.acknowledge(version)
 
         return run
+
+    def acknowledge(self, version: int) -> None:
+        """Tell the client, who looks at once, and at another worker."""
+        self.acknowledged = max(self.acknowledged, version)
+        for delay in (0.0, self.chance.choice((0.0, 0.05, 0.3, 0.8))):
+            worker = self.chance.choice(self.workers)
+            self.add(worker, self.reader(worker, self.chance.choice(self.keys)), delay)
 
     # --- the scheduler ---------------------------------------------------------------------------------------------------
 
@@ -326,7 +338,7 @@ class World:
             worker.engine.prepare()
             self.now += self.chance.choice((0.0, 0.4, 1.5))
         if self.chance.random() < 0.7:
-            for key in KEYS:
+            for key in self.keys:
                 self.chance.choice(self.workers).engine.read(key, self.load)
 
     def advance(self, task: Task) -> None:
@@ -350,15 +362,15 @@ class World:
     def disturb(self) -> None:
         """Let time pass, and trouble come."""
         dice = self.chance.random()
-        if dice < 0.06:
-            self.now += self.chance.choice((0.05, 0.3, 0.7, 1.05, 1.05, 5.5, 61.0))
+        if dice < 0.03:
+            self.now += self.chance.choice((0.05, 0.3, 0.7, 1.05, 5.5) if self.faults <= {"crash"} else (0.3, 1.05, 5.5, 61.0))
         elif dice < 0.08 and "eviction" in self.faults:
             self.evict()
-        elif dice < 0.10 and "crash" in self.faults:
+        elif dice < 0.09 and "crash" in self.faults:
             self.kill(self.chance.choice(self.workers))
-        elif dice < 0.12 and "partition" in self.faults:
-            self.chance.choice(self.workers).cut_off_until = self.now + self.chance.choice((0.1, 1.0, 3.0))
-        elif dice < 0.15 and "restart" in self.faults:
+        elif dice < 0.105 and "partition" in self.faults:
+            self.chance.choice(self.workers).cut_off_until = self.now + self.chance.choice((0.3, 1.0, 3.0))
+        elif dice < 0.13 and "restart" in self.faults:
             self.restart_or_snapshot()
 
     def evict(self) -> None:
@@ -401,10 +413,10 @@ def run_schedule(seed: int, faults: frozenset[str]) -> World:
     with simulated_time(world):
         world.warm_up()
         chance = world.chance
-        delays = (0.0, 0.0, 0.0, 0.1, 0.5, 1.2, 2.5)
-        for _ in range(chance.randint(3, 7)):
+        delays = (0.0, 0.0, 0.0, 0.05, 0.3, 0.8)
+        for _ in range(chance.randint(2, 6)):
             worker = chance.choice(world.workers)
-            world.add(worker, world.reader(worker, chance.choice(KEYS), chance.randint(1, 2)), chance.choice(delays))
+            world.add(worker, world.reader(worker, chance.choice(world.keys), chance.randint(1, 2)), chance.choice(delays))
         for _ in range(chance.randint(1, 3)):
             worker = chance.choice(world.workers)
             world.add(worker, world.writer(worker), chance.choice(delays))

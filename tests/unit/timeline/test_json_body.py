@@ -16,7 +16,7 @@ from projectapi.schemas.json_body import MAX_DEPTH, parse_json
 from tests.unit.timeline.samples import json_values, make_timeline
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(json_values(), st.sampled_from([None, 1]), st.booleans())
 def test_whatever_json_is_sent_comes_out_as_it_is(value: Any, indent: int | None, ascii_only: bool) -> None:
     body = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode()
@@ -44,6 +44,7 @@ def test_a_browser_s_timeline_is_read_as_it_is() -> None:
         b"[Infinity]",
         b"[-Infinity]",
         b"[1e999]",
+        b"[1" + b"0" * 5000 + b"]",
         b"[01]",
         b'"\\ud800"',
         b'"\\udc00\\ud800"',
@@ -108,7 +109,7 @@ def test_a_small_limit_counts_exactly_too() -> None:
         parse_json(b'[{"a": []}]', max_depth=2)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(json_values(st.text(st.sampled_from('[]{}"\\:,'), max_size=4), leaves=20), st.integers(0, 6))
 def test_depth_is_counted_right_whatever_stands_in_the_strings(value: Any, limit: int) -> None:
     def depth(node: Any) -> int:
@@ -125,7 +126,7 @@ def test_depth_is_counted_right_whatever_stands_in_the_strings(value: Any, limit
             parse_json(body, max_depth=limit)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(st.sampled_from('[]{}"\\:, 1'), max_size=40).map(str.encode))
 def test_no_bytes_make_anything_but_a_clear_error(body: bytes) -> None:
     try:
@@ -170,7 +171,7 @@ def test_more_keys_or_objects_than_allowed_are_refused() -> None:
         parse_json(b"[[],{}]", max_containers=2)
 
 
-@pytest.mark.parametrize("digits", ["9223372036854775808", "-9223372036854775809", "18446744073709551616", "1" + "0" * 5000])
+@pytest.mark.parametrize("digits", ["9223372036854775808", "-9223372036854775809", "18446744073709551616", "1" + "0" * 300])
 def test_an_integer_beyond_64_bits_is_refused_with_its_place(digits: str) -> None:
     body = f'{{"timeline_state": {{"layers": [1, {{"x": {digits}}}]}}, "s": "{digits}"}}'.encode()
 

@@ -366,7 +366,7 @@ def written_place_by_place(old: Any, new: Any, touched: list[Path]) -> Any:
 OBJECTS = st.dictionaries(KEYS, json_values(leaves=8), max_size=5)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(OBJECTS, json_values(leaves=8))
 def test_writing_the_touched_places_gives_the_merged_document_to_the_byte(document: Any, patch: Any) -> None:
     before = copy.deepcopy(document)
@@ -377,7 +377,7 @@ def test_writing_the_touched_places_gives_the_merged_document_to_the_byte(docume
     assert orjson.dumps(written_place_by_place(document, patched.state, patched.touched)) == orjson.dumps(patched.state)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.one_of(st.tuples(OBJECTS, OBJECTS), st.tuples(small_states(), small_states())))
 def test_writing_the_touched_places_gives_the_patched_document_to_the_byte(pair: tuple[Any, Any]) -> None:
     old, new = pair
@@ -396,7 +396,7 @@ def places(document: Any, path: Path = ()) -> list[Path]:
     return [path, *(place for step in steps for place in places(document[step], (*path, step)))]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.data())
 def test_random_operations_end_as_another_implementation_has_it(data: st.DataObject) -> None:
     document = data.draw(st.dictionaries(st.sampled_from(["a", "b", "~/"]), json_values(st.sampled_from("ab"), leaves=6)))

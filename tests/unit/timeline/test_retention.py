@@ -14,7 +14,9 @@ from projectapi.timeline.retention import HistoryEntry, RetentionPolicy, is_name
 NOW = datetime(2026, 3, 15, 12, 30, tzinfo=UTC)
 
 
-def ago(version: int, *, named: str | None = None, current: bool = False, base: int | None = None, **age: float) -> HistoryEntry:
+def ago(
+    version: int, *, named: str | None = None, current: bool = False, base: int | None = None, **age: float
+) -> HistoryEntry:
     return HistoryEntry(version, NOW - timedelta(**age), named, current, base)
 
 

@@ -68,7 +68,9 @@ def test_a_thousand_saves_of_two_thousand_clips_stay_far_under_40_mb() -> None:
         raw = dump_state(state)
         packed = encode_next(raw, keyframe)
         stored += len(packed.data)
-        keyframe = Keyframe(raw, 0) if packed.kind == "full" or keyframe is None else replace(keyframe, deltas=keyframe.deltas + 1)
+        keyframe = (
+            Keyframe(raw, 0) if packed.kind == "full" or keyframe is None else replace(keyframe, deltas=keyframe.deltas + 1)
+        )
 
     assert len(raw) > 460_000
     assert stored < 8_000_000

@@ -71,7 +71,11 @@ CLIP = ["timeline_state", "layers", 1, "clips", 3]
         ({"layers": [{"id": "a", "name": "b"}]}, "missing", ["timeline_state", "layers", 0, "type"]),
         ({"layers": [{"id": "a", "name": "b", "type": "film"}]}, "literal_error", ["timeline_state", "layers", 0, "type"]),
         ({"layers": [{"id": 7, "name": "b", "type": "text"}]}, "wrong_type", ["timeline_state", "layers", 0, "id"]),
-        ({"layers": [{"id": "a", "name": "b" * 1001, "type": "text"}]}, "string_too_long", ["timeline_state", "layers", 0, "name"]),
+        (
+            {"layers": [{"id": "a", "name": "b" * 1001, "type": "text"}]},
+            "string_too_long",
+            ["timeline_state", "layers", 0, "name"],
+        ),
         ({"layers": [{"id": "a", "name": "b", "type": "text"}] * 1001}, "too_long", ["timeline_state", "layers"]),
         (with_clip(duration="3"), "wrong_type", [*CLIP, "duration"]),
         (with_clip(duration=True), "wrong_type", [*CLIP, "duration"]),
@@ -153,7 +157,7 @@ def test_free_form_json_is_refused_where_it_cannot_be_stored(value: Any, loc: li
 
 
 @settings(max_examples=100, deadline=None)
-@given(json_values(st.text(st.characters(exclude_characters="$\0"), max_size=3)))
+@given(json_values(st.text(st.characters(codec="utf-8", exclude_characters="$\0"), max_size=3)))
 def test_all_other_free_form_json_is_taken(value: Any) -> None:
     assert check_json_value(value, []) == []
 
@@ -177,7 +181,7 @@ def _only_large_doubles(state: Any) -> bool:
     return any(isinstance(parent[key], float) and abs(parent[key]) >= 2**63 for parent, key in _members(state))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.one_of(damaged_states(), json_values()))
 def test_the_quick_verdict_and_the_explanation_agree(state: Any) -> None:
     explained = problems(state, TIMELINE_SCHEMA, ())

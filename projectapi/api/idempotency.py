@@ -1,0 +1,64 @@
+"""`Idempotency-Key` on POST and PATCH: said twice, done once (after the IETF draft of the same name).
+
+The first answer is kept for a day and given again, also after the worker that gave it was killed. A request that was cut off
+before it was answered is worked on again, under the same mark of its write: the stores find what was done and leave it at that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from flask import Flask, Response, g, request
+
+from projectapi.api.context import backend, owner
+from projectapi.protocols import RecordedAnswer
+from projectapi.schemas.loading import invalid
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_KEPT_HEADERS = ("Content-Type", "ETag", "Link", "Location")
+_REPLAYED = "Idempotency-Replayed"
+
+
+def init_app(app: Flask) -> None:
+    """Let clients of `app` repeat requests without harm."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+
+
+def write_id() -> str | None:
+    """Return the mark of the write that the request at hand asks for, if the client may send it again."""
+    mark: str | None = g.get("write_id")
+    return mark
+
+
+def _begin() -> Response | None:
+    sent = request.headers.get("Idempotency-Key")
+    if sent is None or request.method not in ("POST", "PATCH"):
+        return None
+    if not _KEY.fullmatch(sent):
+        message = "1 to 255 printable ASCII characters without spaces are allowed."
+        raise invalid([{"type": "value_error", "loc": ["header", "Idempotency-Key"], "msg": message}])
+    key = hashlib.sha256(f"{owner()}\0{sent}".encode()).hexdigest()
+    answer = backend().idempotency.begin(key, _fingerprint())
+    if answer is not None:
+        return Response(answer.body, answer.status, {**answer.headers, _REPLAYED: "true"})
+    g.idempotency_key, g.write_id = key, key[:16]
+    return None
+
+
+def _finish(response: Response) -> Response:
+    key = g.get("idempotency_key")
+    # A refusal changed nothing and may turn out otherwise the next time; only what was done is final.
+    if key is not None and 200 <= response.status_code < 300 and not response.is_streamed:
+        headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+        backend().idempotency.finish(key, RecordedAnswer(response.status_code, headers, response.get_data()))
+    return response
+
+
+def _fingerprint() -> str:
+    """Return what tells this request from another; the bytes of an uploaded file are not read for it."""
+    digest = hashlib.sha256(f"{request.method} {request.full_path}\0{request.headers.get('If-Match', '')}\0".encode())
+    if request.mimetype != "multipart/form-data":
+        digest.update(request.get_data())
+    return digest.hexdigest()

@@ -1,0 +1,228 @@
+"""How a version of a timeline comes to be: the revision first, then the project's pointer by compare-and-swap.
+
+Killed anywhere in between, a save is whole (current state *and* history) or nothing of it shows. A save that lost the race for
+the next version is proposed anew on what the winner left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import bson
+from bson import ObjectId
+
+from projectapi.errors import TimelineTooLarge, Unavailable
+from projectapi.infra.retry import Retry
+from projectapi.project import EntityTag, JsonObject, ProjectKey, Timeline, TimelineSave, new_write_id, now
+from projectapi.stores.documents import Document, state_to_store, timeline_from_head
+from projectapi.stores.project_documents import ProjectDocuments, lost_race, marked_update, project_filter, raise_not_found
+from projectapi.stores.revision_documents import RevisionDocuments, new_revision_document, timeline_from_revision
+from projectapi.timeline.retention import is_named
+from projectapi.timeline.revisions import dump_state
+
+HEAD = {"timelineVersion": True, "timelineHead": True, "unsettledRevisions": True, "recentWrites": True}
+"""Projection of what a save must know of a project, whatever its size."""
+
+HEAD_WITH_STATE = {**HEAD, "timelineState": True}
+
+RACES_MAX = 60
+_UNSETTLED_MAX = 16
+_STATE_MAX_BYTES = 15 * 2**20
+"""Leaves a mebibyte of MongoDB's 16 for the rest of the project."""
+_CERTAINLY_FITS_BYTES = 2 * 2**20
+"""JSON this small cannot exceed the limit as BSON, which at worst takes some six times the room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A state that is to become the next version, and the update of the project's document that makes it the current one."""
+
+    save: TimelineSave
+    raw: bytes
+    sha256: str
+    values: Document
+    unset: Sequence[str]
+    has_escaped_keys: bool
+
+
+class TimelineWriter:
+    """Appends versions to the timelines of projects."""
+
+    def __init__(self, projects: ProjectDocuments, revisions: RevisionDocuments, retry: Retry) -> None:
+        self._projects = projects
+        self._revisions = revisions
+        self._retry = retry
+
+    def append(
+        self,
+        key: ProjectKey,
+        propose: Callable[[Document], Proposal],
+        *,
+        projection: Mapping[str, Any] = HEAD,
+        expected: EntityTag | None = None,
+        write_id: str | None = None,
+    ) -> Timeline:
+        """Make what `propose` makes of the project's head (a document of `projection`) the next version, and return it.
+
+        `write_id` names a write that may have been sent before: found done, it is not done again. Raises what
+        `TimelineStore.save_timeline` raises.
+        """
+        mark = write_id or new_write_id()
+        revision_id = _revision_id(mark)
+        for race in range(RACES_MAX):
+            before = self._head(key, revision_id, projection, expected)
+            if write_id and (done := self._done_before(key, before, revision_id)):
+                return done
+            proposal = propose(before)
+            if _adds_nothing(proposal, before):
+                return timeline_from_head(before, key.id, proposal.save.state)
+            saved = self._commit(key, proposal, before, revision_id, mark)
+            if saved is not None:
+                return saved
+            time.sleep(random.uniform(0, min(0.2, 0.005 * 2**race)))
+        self._revisions.remove(key.id, revision_id)
+        raise Unavailable
+
+    def swap(self, key: ProjectKey, conditions: Document, update: Document, mark: str) -> bool:
+        """Change the project if `conditions` still hold; tell whether that was done."""
+
+        def change() -> bool:
+            result = self._projects.collection.update_one(project_filter(key) | conditions, update)
+            return result.matched_count == 1
+
+        def landed() -> bool | None:
+            marked = {"projectId": key.id, "recentWrites": mark}
+            return True if self._projects.collection.find_one(marked, {"_id": True}) else None
+
+        # A miss may be our own earlier attempt that arrived late, so the mark is looked for before a race is called lost.
+        return self._retry.write(change, landed) or bool(self._retry.read(landed))
+
+    def _head(
+        self, key: ProjectKey, revision_id: ObjectId, projection: Mapping[str, Any], expected: EntityTag | None
+    ) -> Document:
+        if expected is None:
+            return self._projects.find(key, projection)
+        conditions = project_filter(key) | {"timelineVersion": expected.version}
+        if expected.version:
+            conditions["timelineHead.tag"] = expected.tag
+        # Whoever was waited for may have been ourselves: a repeated save finds its own version current, or further back.
+        conditions = {"projectId": key.id, "$or": [conditions, project_filter(key) | {"unsettledRevisions": revision_id}]}
+        head = self._retry.read(lambda: self._projects.collection.find_one(conditions, projection))
+        if head is None:
+            self._revisions.remove(key.id, revision_id)
+            self._explain_miss(key)
+        return head
+
+    def _explain_miss(self, key: ProjectKey) -> NoReturn:
+        current = self._retry.read(lambda: self._projects.collection.find_one(project_filter(key), HEAD))
+        if current is None:
+            raise_not_found(key)
+        head = current["timelineHead"]
+        raise lost_race(timeline_tag(current), head["updatedAt"] if head else None)
+
+    def _done_before(self, key: ProjectKey, before: Document, revision_id: ObjectId) -> Timeline | None:
+        """Return the version that an earlier sending of the same write made, if it made one."""
+        document = self._revisions.find_by_id(revision_id, key.id)
+        if document is None or not (document["committed"] or revision_id in before["unsettledRevisions"]):
+            return None
+        return timeline_from_revision(document, self._revisions.decoded(document))
+
+    def _commit(
+        self, key: ProjectKey, proposal: Proposal, before: Document, revision_id: ObjectId, mark: str
+    ) -> Timeline | None:
+        """Write the revision, then move the project's pointer to it; None when somebody else was quicker."""
+        previous = before["timelineHead"] or {}
+        deltas = previous.get("keyframeDeltas", 0)
+        encoded = self._revisions.encoded(key.id, proposal.raw, previous.get("keyframe"), deltas)
+        stands_alone = encoded.kind == "full"
+        version, at = before["timelineVersion"] + 1, now()
+        head: Document = {
+            "_id": revision_id,
+            "tag": mark,
+            "description": proposal.save.description,
+            "changeSummary": proposal.save.change_summary,
+            "createdBy": proposal.save.saved_by,
+            "createdAt": at,
+            "updatedAt": at,
+            "sha256": proposal.sha256,
+            "hasEscapedKeys": proposal.has_escaped_keys,
+            "keyframe": revision_id if stands_alone else previous["keyframe"],
+            "keyframeDeltas": 0 if stands_alone else deltas + 1,
+        }
+        document = new_revision_document(
+            head, encoded, project_id=key.id, version=version, parent=previous.get("_id"), keyframe=head["keyframe"]
+        )
+        self._revisions.write(document)
+        unsettled = [*self._settled_down(key.id, before["unsettledRevisions"]), revision_id]
+        values = {**proposal.values, "timelineVersion": version, "timelineHead": head, "unsettledRevisions": unsettled}
+        conditions = {"timelineVersion": before["timelineVersion"]}
+        if previous:
+            conditions["timelineHead._id"] = previous["_id"]
+        if not self.swap(key, conditions, marked_update(values, mark, proposal.unset), mark):
+            return None
+        return timeline_from_head({"timelineHead": head, "timelineVersion": version}, key.id, proposal.save.state)
+
+    def _settled_down(self, project_id: str, unsettled: Sequence[ObjectId]) -> Sequence[ObjectId]:
+        if len(unsettled) < _UNSETTLED_MAX:
+            return unsettled
+        self._revisions.settle(project_id, unsettled)
+        return []
+
+
+def propose_state(save: TimelineSave) -> Proposal:
+    """Return the proposal that replaces the whole state. Raises TimelineTooLarge."""
+    embedded, has_escaped_keys = state_to_store(save.state)
+    raw = dump_state(save.state)
+    _check_size(raw, embedded)
+    return Proposal(save, raw, hashlib.sha256(raw).hexdigest(), {"timelineState": embedded}, (), has_escaped_keys)
+
+
+def propose_changes(save: TimelineSave, touched: Sequence[Sequence[str | int]]) -> Proposal:
+    """Return the proposal that writes a state at the `touched` places only, where the rest is as it was before."""
+    whole = propose_state(save)
+    embedded = whole.values["timelineState"]
+    if not all(touched) or not touched:
+        return whole
+    values, unset = {}, []
+    for place in touched:
+        path = ".".join(["timelineState", *map(str, place)])
+        try:
+            values[path] = _value_at(embedded, place)
+        except KeyError:
+            unset.append(path)
+    return Proposal(save, whole.raw, whole.sha256, values, unset, whole.has_escaped_keys)
+
+
+def timeline_tag(project: Document) -> EntityTag:
+    """Return the entity tag of the timeline that a project document points to."""
+    head = project["timelineHead"]
+    return EntityTag(project["timelineVersion"], head["tag"] if head else "")
+
+
+def _value_at(state: JsonObject, place: Sequence[str | int]) -> Any:
+    value: Any = state
+    for step in place:
+        value = value[step]
+    return value
+
+
+def _adds_nothing(proposal: Proposal, before: Document) -> bool:
+    head = before["timelineHead"]
+    if head is None or head["sha256"] != proposal.sha256:
+        return False
+    return not is_named(proposal.save.description, head["description"])
+
+
+def _check_size(raw: bytes, embedded: Document) -> None:
+    if len(raw) > _CERTAINLY_FITS_BYTES and len(bson.encode(embedded)) > _STATE_MAX_BYTES:
+        raise TimelineTooLarge
+
+
+def _revision_id(mark: str) -> ObjectId:
+    """Return the `_id` of the revision that a write makes: its mark, and four bytes that follow from it."""
+    return ObjectId(mark + hashlib.sha256(mark.encode()).hexdigest()[:8])

@@ -1,0 +1,74 @@
+"""Projects and videos for the stories; `film` is shared and only ever read."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.contract.calls import create_project, upload
+from tests.media_samples import make_video, small_mp4_bytes
+
+
+@dataclass(frozen=True)
+class Film:
+    """A project that has a video of three seconds: its id, the video's bytes and where the upload said that it lies."""
+
+    id: str
+    video: bytes
+    file_path: str
+
+
+@pytest.fixture(scope="session")
+def film(app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Film:
+    """A project with a video that all stories read and none changes."""
+    video = make_video(tmp_path_factory.mktemp("film") / "film.mp4", seconds=3.0).read_bytes()
+    client = app.test_client()
+    project_id = create_project(client, "Film")
+    return Film(project_id, video, upload(client, project_id, video)["file_path"])
+
+
+@pytest.fixture
+def owner() -> str:
+    """A user that nobody else is, so that the list of their projects is exact."""
+    return f"user-{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def project_id(client: FlaskClient) -> str:
+    """A new project without a video."""
+    return create_project(client)
+
+
+@pytest.fixture
+def filmed_id(client: FlaskClient, project_id: str) -> str:
+    """A new project with a video of one second."""
+    upload(client, project_id, small_mp4_bytes())
+    return project_id
+
+
+@pytest.fixture
+def media_dir(app: Flask) -> Path:
+    """The folder of the media files."""
+    folder = app.config["PROJECTAPI"].media_dir
+    assert isinstance(folder, Path)
+    return folder
+
+
+@pytest.fixture
+def app_log(caplog: pytest.LogCaptureFixture, app: Flask) -> Iterator[pytest.LogCaptureFixture]:
+    """What the application logs, down to the last detail; its loggers do not pass records on to the root."""
+    import logging
+
+    logger = logging.getLogger("projectapi")
+    before = logger.level
+    logger.addHandler(caplog.handler)
+    logger.setLevel(logging.DEBUG)
+    yield caplog
+    logger.setLevel(before)
+    logger.removeHandler(caplog.handler)

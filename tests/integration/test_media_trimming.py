@@ -1,0 +1,263 @@
+"""Trimming real videos with the real ffmpeg; what comes out is decoded again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from projectapi import errors
+from projectapi.media import MediaRoom, Trimmed, cutting
+from projectapi.media.sandbox import Sandbox
+from projectapi.project import Segment, Video
+from tests.media_samples import (
+    decoded_duration,
+    decoded_sound,
+    ffmpeg,
+    files_in,
+    frame_numbers,
+    frame_times,
+    make_numbered_video,
+    make_variable_rate_video,
+    make_video,
+    small_mp4_bytes,
+)
+
+HALF_A_FRAME = 0.02
+AAC_PADDING = 2 * 1024 / 48_000
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("samples")
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> MediaRoom:
+    return MediaRoom(tmp_path / "media", 2**30)
+
+
+@pytest.fixture
+def upload(room: MediaRoom) -> Callable[..., Video]:
+    def send(content: bytes | Path) -> Video:
+        content = content.read_bytes() if isinstance(content, Path) else content
+        with room.receive() as part:
+            part.write(content)
+            return room.accept(part, "video.mp4")
+
+    return send
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The programs that are run in the sandbox during the test."""
+    seen: list[str] = []
+    really_run = Sandbox.run
+
+    def run(self: Sandbox, command: list[str], **options: object) -> bytes:
+        seen.append(Path(command[0]).name)
+        return really_run(self, command, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Sandbox, "run", run)
+    yield seen
+
+
+@pytest.fixture(scope="module")
+def numbered(samples: Path) -> bytes:
+    return make_numbered_video(samples / "numbered.mp4").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("extension", "asked"),
+    [
+        (".mp4", [(0.5, 1.234)]),
+        (".mp4", [(1.01, 0.51)]),
+        (".mp4", [(0.1, 0.333), (2.0, 0.777)]),
+        (".mp4", [(0.0, 0.51), (1.0, 0.51), (2.2, 0.51)]),
+        (".mp4", [(2.0, 0.5), (0.5, 0.5), (1.5, 0.3)]),
+        (".mp4", [(0.5, 0.5), (0.5, 0.5)]),
+        (".mkv", [(0.1, 0.333), (2.0, 0.777)]),
+        (".avi", [(0.1, 0.333), (2.0, 0.777)]),
+        (".webm", [(2.0, 0.333), (0.1, 0.777)]),
+    ],
+)
+def test_the_result_lasts_what_was_asked_to_half_a_frame(
+    samples: Path, room: MediaRoom, upload: Callable[..., Video], extension: str, asked: list[tuple[float, float]]
+) -> None:
+    path = samples / f"sample{extension}"
+    video = upload(path if path.exists() else make_video(path))
+
+    result = room.trim(video, [Segment(*pair) for pair in asked])
+
+    expected = sum(duration for _, duration in asked)
+    trimmed = room.static_path(result.path)
+    assert result.duration == pytest.approx(expected, abs=HALF_A_FRAME + 1e-6)
+    assert decoded_duration(trimmed) == pytest.approx(result.duration, abs=1e-4)
+    assert decoded_sound(trimmed) == pytest.approx(result.duration, abs=AAC_PADDING)
+
+
+def test_the_frames_are_exactly_those_that_were_asked_for(
+    numbered: bytes, room: MediaRoom, upload: Callable[..., Video]
+) -> None:
+    result = room.trim(upload(numbered), [Segment(3.0, 0.2), Segment(0.4, 0.2), Segment(1.0, 0.12)])
+
+    frames = [*range(75, 80), *range(10, 15), *range(25, 28)]
+    assert frame_numbers(room.static_path(result.path)) == frames
+
+
+def test_a_hundred_cuts_are_as_exact_as_one(numbered: bytes, room: MediaRoom, upload: Callable[..., Video]) -> None:
+    # More than one run of ffmpeg can take: the pieces are joined.
+    starts = [(number * 7) % 99 for number in range(100)]
+
+    result = room.trim(upload(numbered), [Segment(start / 25, 1 / 25) for start in starts])
+
+    assert frame_numbers(room.static_path(result.path)) == starts
+    assert decoded_sound(room.static_path(result.path)) == pytest.approx(4.0, abs=AAC_PADDING)
+
+
+@pytest.mark.parametrize("rate", ["30000/1001", "60", "12"])
+def test_other_frame_rates_are_kept(samples: Path, room: MediaRoom, upload: Callable[..., Video], rate: str) -> None:
+    path = samples / f"rate{rate.replace('/', '_')}.mkv"
+    video = upload(make_video(path, rate=rate, seconds=2.0))
+    count, _, per = rate.partition("/")
+    frame = int(per or 1) / int(count)
+
+    result = room.trim(video, [Segment(0.3, 0.5), Segment(1.0, 0.7)])
+
+    times = frame_times(room.static_path(result.path))
+    assert result.duration == pytest.approx(1.2, abs=frame / 2 + 1e-6)
+    assert len(times) == round(result.duration / frame)
+    assert decoded_duration(room.static_path(result.path)) == pytest.approx(result.duration, abs=1e-3)
+
+
+def test_a_varying_frame_rate_is_cut_in_thirty_a_second(samples: Path, room: MediaRoom, upload: Callable[..., Video]) -> None:
+    video = upload(make_variable_rate_video(samples / "varying.mp4"))
+
+    result = room.trim(video, [Segment(0.25, 0.7), Segment(1.9, 0.55)])
+
+    assert result.duration == pytest.approx(1.25, abs=1 / 60 + 1e-6)
+    assert decoded_duration(room.static_path(result.path)) == pytest.approx(result.duration, abs=1e-3)
+
+
+def test_a_video_without_sound_is_cut(samples: Path, room: MediaRoom, upload: Callable[..., Video]) -> None:
+    result = room.trim(upload(make_video(samples / "silent.mp4", audio=False)), [Segment(0, 1), Segment(2, 0.6)])
+
+    assert decoded_duration(room.static_path(result.path)) == pytest.approx(1.6, abs=1e-4)
+    assert decoded_sound(room.static_path(result.path)) == 0
+
+
+def test_sound_that_outlasts_the_pictures_is_cut_with_the_last_picture(
+    samples: Path, room: MediaRoom, upload: Callable[..., Video]
+) -> None:
+    sources = ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=25:duration=1", "-f", "lavfi", "-i", "sine=duration=3"]
+    ffmpeg(*sources, "-c:v", "libx264", str(samples / "long_sound.mp4"))
+    video = upload(samples / "long_sound.mp4")
+
+    result = room.trim(video, [Segment(0.5, 2.0)])
+
+    assert decoded_duration(room.static_path(result.path)) == pytest.approx(2.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("asked", [[], [Segment(0, 1.0)], [Segment(-1, 99)], [Segment(0, 0.4), Segment(0.4, 9)]])
+def test_the_whole_video_costs_nothing(
+    room: MediaRoom, upload: Callable[..., Video], runs: list[str], asked: list[Segment]
+) -> None:
+    video = upload(small_mp4_bytes())
+    runs.clear()
+
+    assert room.trim(video, asked) == Trimmed(video.path, video.duration)
+    assert runs == []
+
+
+def test_a_segment_outside_the_video_is_refused_by_name(room: MediaRoom, upload: Callable[..., Video]) -> None:
+    video = upload(small_mp4_bytes())
+
+    with pytest.raises(errors.ValidationFailed, match=r"^segments\.1\.startTime"):
+        room.trim(video, [Segment(0, 0.5), Segment(5, 1)])
+
+    assert files_in(room.folder) == sorted([video.path, video.thumbnail_path or ""])
+
+
+def test_the_same_request_later_is_answered_from_the_earlier_result(
+    room: MediaRoom, upload: Callable[..., Video], runs: list[str]
+) -> None:
+    video = upload(small_mp4_bytes())
+    first = room.trim(video, [Segment(0.2, 0.5)])
+    runs.clear()
+
+    assert room.trim(video, [Segment(0.2, 0.5)]) == first
+    assert runs == []
+
+
+def test_two_equal_requests_at_once_run_one_ffmpeg(room: MediaRoom, upload: Callable[..., Video], runs: list[str]) -> None:
+    video = upload(small_mp4_bytes())
+    runs.clear()
+    together = threading.Barrier(4)
+
+    def ask() -> Trimmed:
+        together.wait(10)
+        return room.trim(video, [Segment(0.2, 0.5)])
+
+    with ThreadPoolExecutor(4) as pool:
+        results = [request.result(30) for request in [pool.submit(ask) for _ in range(4)]]
+
+    assert len(set(results)) == 1
+    assert len(runs) == 1
+
+
+def test_different_requests_have_different_results(room: MediaRoom, upload: Callable[..., Video]) -> None:
+    video = upload(small_mp4_bytes())
+
+    assert room.trim(video, [Segment(0.2, 0.5)]).path != room.trim(video, [Segment(0.24, 0.5)]).path
+
+
+def test_the_original_is_never_touched(room: MediaRoom, upload: Callable[..., Video]) -> None:
+    video = upload(small_mp4_bytes())
+    before = room.path_of(video).stat()
+
+    room.trim(video, [Segment(0.2, 0.5)])
+
+    after = room.path_of(video).stat()
+    assert room.path_of(video).read_bytes() == small_mp4_bytes()
+    assert (after.st_ino, after.st_mtime_ns, after.st_nlink) == (before.st_ino, before.st_mtime_ns, before.st_nlink)
+
+
+def test_what_takes_too_long_is_given_up_in_plain_words_and_leaves_nothing(
+    tmp_path: Path, upload: Callable[..., Video], room: MediaRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = upload(small_mp4_bytes())
+    hurried = MediaRoom(room.folder.root, 2**30, trim_deadline_seconds=0.5)
+    monkeypatch.setattr(cutting, "cut_command", lambda *_, **__: ["/bin/sh", "-c", "echo half > output.mp4; exec sleep 60"])
+    began = time.monotonic()
+
+    with pytest.raises(errors.MediaBusy, match="longer than the server may keep you waiting"):
+        hurried.trim(video, [Segment(0.2, 0.5)])
+
+    assert time.monotonic() - began < 5
+    assert files_in(room.folder) == sorted([video.path, video.thumbnail_path or ""])
+
+
+def test_a_video_that_cannot_be_cut_says_so_and_leaves_nothing(room: MediaRoom, upload: Callable[..., Video]) -> None:
+    video = upload(small_mp4_bytes())
+    path = room.path_of(video)
+    path.write_bytes(b"\0" * video.bytes)
+
+    with pytest.raises(errors.InvalidVideo, match="could not cut this video"):
+        room.trim(video, [Segment(0.2, 0.5)])
+
+    assert files_in(room.folder) == sorted([video.path, video.thumbnail_path or ""])
+
+
+def test_cutting_reads_no_playlist_either(room: MediaRoom, upload: Callable[..., Video]) -> None:
+    secret = upload(small_mp4_bytes())
+    script = f"ffconcat version 1.0\nfile {Path(secret.path).name}\n".encode()
+    video = upload(small_mp4_bytes())
+    room.path_of(video).write_bytes(script)
+
+    with pytest.raises(errors.InvalidVideo):
+        room.trim(replace(video, bytes=len(script)), [Segment(0.2, 0.5)])
