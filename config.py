@@ -90,6 +90,19 @@ def _redis_url(value: str) -> str:
     return value
 
 
+def _switch(value: str) -> bool:
+    if value not in ("0", "1"):
+        raise ValueError("0 or 1")
+    return value == "1"
+
+
+def _times_to_live(value: str) -> tuple[tuple[str, float], ...]:
+    times = re.findall(r"(project|timeline|history|list)=(\d{1,6}(?:\.\d+)?)(?:,|$)", value)
+    if ",".join(f"{kind}={seconds}" for kind, seconds in times) != value.strip().rstrip(","):
+        raise ValueError("kind=seconds pairs with commas between; kinds are project, timeline, history, list")
+    return tuple((kind, float(seconds)) for kind, seconds in times)
+
+
 def _setting(variable: str, parse: Callable[[str], Any], default: Any, meaning: str, **extra: Any) -> Any:
     """Declare one field of Config: its environment variable, its parser, its default and what it means."""
     metadata = {"variable": variable, "parse": parse, "meaning": meaning, **extra}
@@ -134,6 +147,21 @@ class Config:
         None,
         "Redis URL. Missing in development: the embedded stand-in is started; missing in production: no cache.",
         secret=True,
+    )
+    cache_ttl_seconds: float = _setting(
+        "CACHE_TTL_SECONDS", _seconds(1, 86_400), 300.0, "How long a cached answer is kept, give or take a tenth, in seconds."
+    )
+    cache_ttls: tuple[tuple[str, float], ...] = _setting(
+        "CACHE_TTLS",
+        _times_to_live,
+        (),
+        "Other times for single kinds of answers, such as `list=60,history=120`; kinds: project, timeline, history, list.",
+    )
+    stale_if_error: bool = _setting(
+        "STALE_IF_ERROR",
+        _switch,
+        True,
+        "`1`: with MongoDB away, projects are shown as they were last known, marked as such. `0`: they are not shown.",
     )
     port: int = _setting("PORT", _integer(1, 65535), 8001, "TCP port that the server listens on.")
     web_concurrency: int = _setting("WEB_CONCURRENCY", _integer(1, 64), 2, "Worker processes of gunicorn.")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+import redis
 from flask import Flask
 from pymongo import MongoClient
+from pymongo.database import Database
 
-from projectapi import api, devstack
-from projectapi.cli.db import db
-from projectapi.cli.dev import dev_command
+from projectapi import api, cli, devstack
+from projectapi.infra.cache_setup import connect_cache
 from projectapi.infra.logs import set_up_logging
 from projectapi.infra.mongo import connect
+from projectapi.infra.redis_client import RedisLink
 from projectapi.infra.retry import Retry
 from projectapi.media import MediaRoom
 from projectapi.project import FRESH_START
@@ -20,13 +22,8 @@ from projectapi.protocols import Backend
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.stores import collections
-from projectapi.stores.answers import StoreAnswers
-from projectapi.stores.mongo_idempotency import MongoIdempotencyStore
-from projectapi.stores.mongo_projects import MongoProjectStore
-from projectapi.stores.mongo_timelines import MongoTimelineStore
-from projectapi.stores.project_documents import ProjectDocuments
-from projectapi.stores.revision_documents import RevisionDocuments
-from projectapi.stores.timeline_writer import TimelineWriter
+from projectapi.stores.assembly import behind_cache, mongo_stores
+from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettings, MongoControlStore
 
 if TYPE_CHECKING:
     from config import Config
@@ -36,50 +33,59 @@ __version__ = "1.0.0"
 log = logging.getLogger("projectapi")
 
 
-def create_app(config: Config, *, mongo_client: MongoClient[dict[str, Any]] | None = None) -> Flask:
+def create_app(
+    config: Config, *, mongo_client: MongoClient[dict[str, Any]] | None = None, redis_client: redis.Redis | None = None
+) -> Flask:
     """Put the parts together and return the application; nothing is connected before its first use.
 
-    `mongo_client` takes the place of the pooled client that is otherwise made from the settings.
+    `mongo_client` and `redis_client` take the places of the clients that are otherwise made from the settings; with
+    `mongo_client` alone there is no cache.
     """
     set_up_logging(config.log_level)
+    log.info(FRESH_START)
     app = Flask(__name__, static_folder=None)
     app.config.update(SECRET_KEY=config.secret_key, PROJECTAPI=config)
 
-    # Data: one pooled client, one way to it, two stores over it.
-    client = mongo_client or _connect(app, config)
-    database = client[config.mongodb_database]
-    retry = Retry(deadline_seconds=config.database_deadline_seconds)
-    project_documents = ProjectDocuments(database[collections.PROJECTS], retry)
-    project_store = MongoProjectStore(project_documents, retry)
-    revision_documents = RevisionDocuments(database[collections.TIMELINE_STATES], retry)
-    writer = TimelineWriter(project_documents, revision_documents, retry)
-    timeline_store = MongoTimelineStore(project_documents, revision_documents, writer)
+    # The servers: those of the settings, or their stand-ins, or what the caller brought along.
+    redis_url: str | redis.Redis | None = redis_client
+    if mongo_client is None:
+        servers = devstack.provide_for(config)
+        pool = {"max_pool_size": config.mongodb_max_pool_size, "min_pool_size": config.mongodb_min_pool_size}
+        mongo_client = connect(app, servers.mongodb_uri, **pool)
+        redis_url = redis_url or servers.redis_url
+    database = mongo_client[config.mongodb_database]
+
+    # The data: stores over MongoDB, and caching is one line.
+    stores = mongo_stores(database, Retry(deadline_seconds=config.database_deadline_seconds), answers)
+    engine = _cache_engine(app, config, redis_url, database) if redis_url else None
+    if engine is not None:
+        stores = behind_cache(stores, engine)
 
     app.extensions["projectapi"] = Backend(
-        answers=StoreAnswers(project_store, timeline_store, answers),
-        projects=project_store,
-        timelines=timeline_store,
-        idempotency=MongoIdempotencyStore(database[collections.IDEMPOTENCY_KEYS], retry),
+        answers=stores.answers,
+        projects=stores.projects,
+        timelines=stores.timelines,
+        transcripts=stores.transcripts,
+        idempotency=stores.idempotency,
         videos=MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes),
+        cache=engine,
         set_up_database=lambda: collections.set_up(database, mongodb_schema()),
-        close=client.close,
+        close=mongo_client.close,
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
         max_upload_bytes=config.max_upload_bytes,
     )
-
     api.init_app(app, max_body_bytes=config.max_body_bytes, cors_origins=config.cors_origins)
-    app.cli.add_command(db)
-    app.cli.add_command(dev_command)
-    log.info(FRESH_START)
+    cli.init_app(app)
     return app
 
 
-def _connect(app: Flask, config: Config) -> MongoClient[dict[str, Any]]:
-    servers = devstack.provide_for(config)
-    return connect(
-        app,
-        servers.mongodb_uri,
-        max_pool_size=config.mongodb_max_pool_size,
-        min_pool_size=config.mongodb_min_pool_size,
-    )
+def _cache_engine(
+    app: Flask, config: Config, redis_url: str | redis.Redis, database: Database[dict[str, Any]]
+) -> CacheEngine:
+    kinds = dict.fromkeys(CacheSettings().ttl_seconds, config.cache_ttl_seconds) | dict(config.cache_ttls)
+    copy_seconds = CacheSettings().copy_seconds if config.stale_if_error else 0.0
+    settings = CacheSettings(ttl_seconds=kinds, copy_seconds=copy_seconds, representation=__version__)
+    client = connect_cache(app, redis_url, default_timeout_seconds=config.cache_ttl_seconds)
+    control = MongoControlStore(database[CONTROL_COLLECTION])
+    return CacheEngine(RedisLink(client, layout=settings.layout), control, settings)

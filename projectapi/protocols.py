@@ -6,7 +6,7 @@ the errors that each method raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,17 +26,24 @@ from projectapi.project import (
     Video,
 )
 from projectapi.timeline.patching import Patched
+from projectapi.transcript_protocol import TranscriptStore
+
+CODINGS = ("zstd", "br", "gzip")
+"""The content codings that answers can be sent in, the preferred one first: zstd is both the fastest and the smallest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A finished answer to a read: the bytes of its JSON body and what goes into the headers.
 
-    `source` says where the bytes come from (the header X-Cache); `age` is in seconds and given only with STALE.
+    The bytes are in `body`, or `encoded` returns them in the first content coding of a list that makes them smaller, with that
+    coding's name; neither is there when the client's entity tag is still the current one. `source` says where the answer comes
+    from (the header X-Cache); `age` is in seconds and given only with STALE.
     """
 
-    body: bytes
     etag: str | None = None
+    body: bytes | None = None
+    encoded: Callable[[Sequence[str]], tuple[bytes, str | None]] | None = None
     source: str = "BYPASS"
     age: int | None = None
     next: str | None = None
@@ -45,11 +52,11 @@ class Answer:
 class Answers(Protocol):
     """Reads that come back as finished answers; they raise what the stores' reads raise."""
 
-    def project(self, key: ProjectKey) -> Answer:
-        """Return the answer of GET /projects/{id}."""
+    def project(self, key: ProjectKey, etags: Collection[str] = ()) -> Answer:
+        """Return the answer of GET /projects/{id}; without a body if one of the client's `etags` is the current one."""
 
-    def timeline(self, key: ProjectKey) -> Answer:
-        """Return the answer of GET /timeline/{id}."""
+    def timeline(self, key: ProjectKey, etags: Collection[str] = ()) -> Answer:
+        """Return the answer of GET /timeline/{id}; without a body if one of the client's `etags` is the current one."""
 
     def history(self, key: ProjectKey, *, limit: int, skip: int, with_state: bool) -> Answer:
         """Return the answer of GET /timeline/{id}/history."""
@@ -80,6 +87,9 @@ class ProjectStore(Protocol):
 
     def get_summary(self, key: ProjectKey) -> Project:
         """Return the project without its timeline and transcript, which is cheap at any size."""
+
+    def find_owner(self, project_id: str) -> str | None:
+        """Return the owner of a project, in the trash or not; None when there is no such project."""
 
     def list_projects(self, query: ListQuery) -> ProjectPage:
         """Return one page of an owner's projects, stable while others write. Raises ValidationFailed for a foreign cursor."""
@@ -114,9 +124,6 @@ class ProjectStore(Protocol):
 
     def set_video(self, key: ProjectKey, video: Video) -> Video | None:
         """Record `video` as the project's and return the one that it replaced, whose files may go now."""
-
-    def set_transcript(self, key: ProjectKey, transcript: JsonObject | None) -> Project:
-        """Store the project's transcript, or remove it with None, and return the project."""
 
 
 class TimelineStore(Protocol):
@@ -245,6 +252,34 @@ class VideoFiles(Protocol):
         """
 
 
+class CacheStatus(Protocol):
+    """How the cache of this worker stands; `counts` goes by kind of answer and outcome."""
+
+    @property
+    def mode(self) -> str: ...
+    @property
+    def epoch(self) -> int | None: ...
+    @property
+    def server(self) -> str | None: ...
+    @property
+    def circuit_open(self) -> bool: ...
+    @property
+    def counts(self) -> Mapping[tuple[str, str], int]: ...
+
+
+class Cache(Protocol):
+    """What those who look after the cache may do with it."""
+
+    def prepare(self) -> None:
+        """Learn what MongoDB says about the cache, so that the first writes need not wait. Does not raise."""
+
+    def purge(self) -> None:
+        """Forget every answer, in all workers, before returning. Raises DatabaseUnavailable."""
+
+    def status(self) -> CacheStatus:
+        """Return how the cache of this worker stands."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
     """The parts that handlers and commands reach, put together by `create_app`."""
@@ -252,8 +287,10 @@ class Backend:
     answers: Answers
     projects: ProjectStore
     timelines: TimelineStore
+    transcripts: TranscriptStore
     idempotency: IdempotencyStore
     videos: VideoFiles
+    cache: Cache | None
     set_up_database: Callable[[], Sequence[str]]
     close: Callable[[], None]
     version: str

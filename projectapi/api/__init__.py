@@ -6,7 +6,20 @@ from collections.abc import Collection
 
 from flask import Flask
 
-from projectapi.api import auth, cors, docs, errors, health, idempotency, media, projects, rendering, timeline, tracing
+from projectapi.api import (
+    auth,
+    cors,
+    docs,
+    errors,
+    health,
+    idempotency,
+    media,
+    projects,
+    rendering,
+    timeline,
+    tracing,
+    transcriptions,
+)
 from projectapi.api.json_provider import StrictJSONProvider
 from projectapi.api.uploading import UploadRequest
 
@@ -21,5 +34,5 @@ def init_app(app: Flask, *, max_body_bytes: int, cors_origins: Collection[str]) 
     tracing.init_app(app)
     cors.init_app(app, cors_origins)
     idempotency.init_app(app)
-    for room in (errors, health, docs, auth, projects, timeline, rendering, media):
+    for room in (errors, health, docs, auth, projects, timeline, rendering, media, transcriptions):
         app.register_blueprint(room.blueprint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from flask import request
 
@@ -11,6 +12,7 @@ from projectapi.project import EntityTag
 
 _ENTITY_TAGS = re.compile(r'\s*(W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*(,\s*(W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*)*')
 _OURS = re.compile(r'"(\d{1,15})(?:-([0-9a-f]{16}))?"')
+_CODING = re.compile(r'-(?:zstd|br|gzip)"$')
 
 
 def expected_tag() -> EntityTag | None:
@@ -23,22 +25,31 @@ def expected_tag() -> EntityTag | None:
     if header is None or header.strip() == "*":
         return None
     _check(header)
-    strong = [_OURS.fullmatch(part.strip()) for part in header.split(",")]
+    strong = [_OURS.fullmatch(_plain(part)) for part in header.split(",")]
     ours = [tag for tag in strong if tag]
     if len(ours) != 1:
         raise PreconditionFailed
     return EntityTag(int(ours[0][1]), ours[0][2] or "")
 
 
-def matches_none(etag: str) -> bool:
-    """Tell whether `If-None-Match` names this tag, so that 304 is the answer. Raises InvalidPrecondition."""
+def known_tags() -> Sequence[str]:
+    """Return the entity tags of `If-None-Match`, plain and strong; "*" stands for itself. Raises InvalidPrecondition."""
     header = request.headers.get("If-None-Match")
     if header is None:
-        return False
+        return ()
     if header.strip() == "*":
-        return True
+        return ("*",)
     _check(header)
-    return etag in (part.strip().removeprefix("W/") for part in header.split(","))
+    return [_plain(part).removeprefix("W/") for part in header.split(",")]
+
+
+def tag_in_coding(etag: str, coding: str) -> str:
+    """Return the tag of an answer in a content coding: other bytes need another strong tag (RFC 9110, section 8.8.3.3)."""
+    return f'{etag[:-1]}-{coding}"'
+
+
+def _plain(tag: str) -> str:
+    return _CODING.sub('"', tag.strip())
 
 
 def _check(header: str) -> None:

@@ -38,7 +38,8 @@ def render(error: ProjectApiError) -> Response:
         "requestId": g.get("request_id"),
         **error.extra,
     }
-    return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), status=error.status, mimetype="application/json", headers=error.headers)
+    encoded = orjson.dumps(body, option=orjson.OPT_UTC_Z)
+    return Response(encoded, status=error.status, mimetype="application/json", headers=error.headers)
 
 
 @blueprint.app_errorhandler(ProjectApiError)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from projectapi.api.bodies import json_body, query
-from projectapi.api.conditional import expected_tag
+from projectapi.api.conditional import expected_tag, known_tags
 from projectapi.api.context import backend, owner, project_key
 from projectapi.api.envelope import finished, success
 from projectapi.api.idempotency import write_id
@@ -49,7 +49,7 @@ def create_project() -> Response:
 @blueprint.get("/<project_id>")
 def get_project(project_id: str) -> Response:
     """Return a project with its saved timeline state."""
-    return finished(backend().answers.project(project_key(project_id)))
+    return finished(backend().answers.project(project_key(project_id), known_tags()))
 
 
 @blueprint.get("/<project_id>/debug")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from projectapi.api.bodies import json_body, query
-from projectapi.api.conditional import expected_tag
+from projectapi.api.conditional import expected_tag, known_tags
 from projectapi.api.context import backend, owner, project_key
 from projectapi.api.envelope import finished, success
 from projectapi.api.idempotency import write_id
@@ -27,7 +27,7 @@ _SAVE, _UPDATE, _HISTORY, _DIFF = TimelineSaveRequest(), TimelineUpdate(), Histo
 @blueprint.get("/<project_id>")
 def get_timeline(project_id: str) -> Response:
     """Return the current state, below `data` and below `data.timeline_state`; an empty one before the first save."""
-    return finished(backend().answers.timeline(project_key(project_id)))
+    return finished(backend().answers.timeline(project_key(project_id), known_tags()))
 
 
 @blueprint.post("/save")

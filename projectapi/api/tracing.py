@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 
 from flask import Flask, Response, g, request
 
@@ -18,6 +19,7 @@ def init_app(app: Flask) -> None:
 
 def _remember_id() -> None:
     sent = request.headers.get("X-Request-Id", "")
+    g.started = time.perf_counter()
     g.request_id = sent if _ACCEPTABLE.fullmatch(sent) else secrets.token_hex(8)
 
 

@@ -1,1 +1,15 @@
 """The `flask` commands of people who run projectapi."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from projectapi.cli.cache import cache
+from projectapi.cli.db import db
+from projectapi.cli.dev import dev_command
+
+
+def init_app(app: Flask) -> None:
+    """Give `app` its commands."""
+    for command in (cache, db, dev_command):
+        app.cli.add_command(command)

@@ -48,11 +48,10 @@ def start_child(
         )
 
 
-def stop_child(child: subprocess.Popen[bytes], *, grace_seconds: float = 10.0) -> None:
-    """End `child`: ask it with SIGTERM, and kill it when it is still there after `grace_seconds`."""
-    child.terminate()
+def wait_or_kill(child: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait for `child`, which was asked to end; kill it when it is still there after `seconds`."""
     try:
-        child.wait(grace_seconds)
+        child.wait(seconds)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()

@@ -103,8 +103,8 @@ def _input(number: int, reading: Reading, rate: Fraction) -> list[str]:
 def _seek(reading: Reading, rate: Fraction) -> tuple[Fraction, Fraction]:
     """Return where to start reading, and how long after that the first cut begins, in seconds.
 
-    Half a frame early, because containers that round their times (Matroska: milliseconds) put a frame a little before its
-    moment, and ffmpeg would drop it.
+    Half a frame early, because the frame nearest to the cut may stand a little before it (pictures that begin after the
+    sound, times rounded to milliseconds), and ffmpeg drops what stands before.
     """
     start = reading[0].first / rate
     seek = max(Fraction(0), start - 1 / rate / 2)
@@ -117,10 +117,8 @@ def _graph(readings: Sequence[Reading], rate: Fraction, audio: bool) -> str:
     if audio:
         pieces += [_sound(number, reading, rate) for number, reading in enumerate(readings)]
     pads = "".join(f"[v{number}][a{number}]" if audio else f"[v{number}]" for number in range(len(readings)))
-    sound = "[a]" if audio else ""
-    # concat counts in microseconds, which loses frames at 29.97: every frame is given its moment anew.
-    numbered = f"[joined]settb=1/({rate}),setpts=N[v]"
-    return ";".join([*pieces, f"{pads}concat=n={len(readings)}:v=1:a={int(audio)}[joined]{sound}", numbered])
+    outlets = "[v][a]" if audio else "[v]"
+    return ";".join([*pieces, f"{pads}concat=n={len(readings)}:v=1:a={int(audio)}{outlets}"])
 
 
 def _pictures(number: int, reading: Reading, rate: Fraction) -> str:

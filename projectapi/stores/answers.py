@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from projectapi.project import EntityTag, ListQuery, Project, ProjectKey, Revision, Timeline
@@ -33,12 +33,12 @@ class StoreAnswers(Answers):
         self._timelines = timelines
         self._render = render
 
-    def project(self, key: ProjectKey) -> Answer:
+    def project(self, key: ProjectKey, etags: Collection[str] = ()) -> Answer:
         """See `Answers.project`."""
         project = self._projects.get_project(key)
         return Answer(body=self._render.project_answer(project), etag=str(EntityTag(project.version, project.tag)))
 
-    def timeline(self, key: ProjectKey) -> Answer:
+    def timeline(self, key: ProjectKey, etags: Collection[str] = ()) -> Answer:
         """See `Answers.timeline`."""
         timeline = self._timelines.get_timeline(key)
         tag = EntityTag(timeline.version, timeline.tag) if timeline else EntityTag(0, "")

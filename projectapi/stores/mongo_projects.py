@@ -75,6 +75,12 @@ class MongoProjectStore(ProjectStore):
         """See `ProjectStore.get_summary`."""
         return project_from_document(self._documents.find(key, SUMMARY))
 
+    def find_owner(self, project_id: str) -> str | None:
+        """See `ProjectStore.find_owner`."""
+        fields = {"createdBy": True}
+        document = self._retry.read(lambda: self._collection.find_one({"projectId": project_id}, fields))
+        return document["createdBy"] if document else None
+
     def list_projects(self, query: ListQuery) -> ProjectPage:
         """See `ProjectStore.list_projects`."""
         conditions: Document = {"createdBy": query.owner, "isDeleted": query.deleted, **condition_after(query)}
@@ -140,7 +146,3 @@ class MongoProjectStore(ProjectStore):
         if replaced is None or replaced["path"] == video.path:
             return None
         return video_from_document(replaced)
-
-    def set_transcript(self, key: ProjectKey, transcript: JsonObject | None) -> Project:
-        """See `ProjectStore.set_transcript`."""
-        return project_from_document(self._documents.change(key, {"transcriptState": transcript}, projection=SUMMARY))

@@ -23,9 +23,7 @@ from projectapi.devstack.servers import MONGODB, EmbeddedServer
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 15.0
-IN_USE = (
-    "The data folder {folder} is in use by process {pid}: stop that process first, or set INSTANCE_DIR to another folder."
-)
+IN_USE = "The data folder {folder} is in use by process {pid}: stop that process first, or set INSTANCE_DIR to another folder."
 
 # A process that runs the stand-ins, prints what it got, and stays until its input ends.
 SCRIPT = """
@@ -240,7 +238,9 @@ def test_servers_that_outlived_their_owner_are_ended_before_the_next_start(start
 
 def test_a_process_that_only_has_the_number_of_an_old_server_is_left_alone(folder: Path) -> None:
     script = "import sys; print('up', flush=True); sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as bystander:
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as bystander:
         assert bystander.stdout is not None and bystander.stdout.readline() == "up\n"
 
         end_orphan(bystander.pid, "secantus", str(folder), grace_seconds=0.1)

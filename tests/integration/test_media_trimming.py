@@ -110,6 +110,32 @@ def test_the_frames_are_exactly_those_that_were_asked_for(
     assert frame_numbers(room.static_path(result.path)) == frames
 
 
+def test_times_rounded_to_milliseconds_do_not_shift_a_frame(
+    samples: Path, room: MediaRoom, upload: Callable[..., Video]
+) -> None:
+    # Matroska says 33 ms for frame 1 at 30 per second; many pieces out of order make the joining count as well.
+    video = upload(make_numbered_video(samples / "numbered.mkv", rate="30", seconds=3.0))
+    starts = [(number * 37) % 88 for number in range(30)]
+
+    result = room.trim(video, [Segment(start / 30, 2 / 30) for start in starts])
+
+    assert frame_numbers(room.static_path(result.path)) == [frame for start in starts for frame in (start, start + 1)]
+
+
+def test_pictures_that_begin_after_the_sound_are_cut_to_the_nearest(
+    samples: Path, numbered: bytes, room: MediaRoom, upload: Callable[..., Video]
+) -> None:
+    (samples / "numbered.mp4").write_bytes(numbered)
+    late = samples / "late.mkv"
+    source = str(samples / "numbered.mp4")
+    ffmpeg("-itsoffset", "0.03", "-i", source, "-i", source, "-map", "0:v", "-map", "1:a", "-c", "copy", str(late))
+
+    result = room.trim(upload(late), [Segment(1.0, 0.2)])
+
+    # Frame 24 is shown from 0.99 s on.
+    assert frame_numbers(room.static_path(result.path)) == [24, 25, 26, 27, 28]
+
+
 def test_a_hundred_cuts_are_as_exact_as_one(numbered: bytes, room: MediaRoom, upload: Callable[..., Video]) -> None:
     # More than one run of ffmpeg can take: the pieces are joined.
     starts = [(number * 7) % 99 for number in range(100)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,8 @@ import av
 import pytest
 
 from projectapi import errors
-from projectapi.media import MediaRoom
+from projectapi.media import MediaRoom, probing
+from projectapi.media.sandbox import CONTAINERS, Limits, Sandbox
 from projectapi.project import Video
 from tests.media_samples import (
     ffmpeg,
@@ -207,18 +209,39 @@ CONCAT = "ffconcat version 1.0\nfile {0}\n"
 
 
 @pytest.mark.parametrize("script", [HLS, CONCAT], ids=["HLS playlist", "ffconcat script"])
-@pytest.mark.parametrize("place", ["{name}", "{root}/videos/{name}"])
+@pytest.mark.parametrize("place", ["{name}", "{folder}/{name}"])
 def test_a_playlist_dressed_as_a_video_cannot_show_another_users_film(
     room: MediaRoom, upload: Callable[..., Video], script: str, place: str
 ) -> None:
-    secret = upload(small_mp4_bytes())
-    before = files_in(room.folder)
-    target = place.format(name=Path(secret.path).name, root=room.folder.root)
+    # The other film lies right beside the playlist: it is an upload on its way as well.
+    with room.receive() as secret:
+        secret.write(small_mp4_bytes())
+        before = files_in(room.folder)
+        target = place.format(name=secret.path.name, folder=secret.path.parent)
 
-    with pytest.raises(errors.InvalidVideo):
-        upload(script.format(target).encode(), "film.mp4")
+        with pytest.raises(errors.InvalidVideo):
+            upload(script.format(target).encode(), "film.mp4")
 
-    assert files_in(room.folder) == before
+        assert files_in(room.folder) == before
+
+
+@pytest.mark.parametrize("script", [HLS, CONCAT], ids=["HLS playlist", "ffconcat script"])
+def test_a_playlist_is_not_even_opened_as_one(tmp_path: Path, script: str) -> None:
+    (tmp_path / "neighbour.mp4").write_bytes(small_mp4_bytes())
+    (tmp_path / "film.mp4").write_text(script.format("neighbour.mp4"))
+    child = str(Path(probing.__file__).with_name("inspect_child.py"))
+    limits = Limits(seconds=20, cpu_seconds=20, memory_bytes=3 * GIB, output_bytes=GIB)
+
+    # In the same folder as its neighbour, where a tool that knew the file's name could read it.
+    answer = Sandbox(slots=1, wait_seconds=0).run(
+        [sys.executable, "-I", child, CONTAINERS, "1000000", "thumbnail.jpg"],
+        source=tmp_path / "film.mp4",
+        scratch=tmp_path,
+        limits=limits,
+    )
+
+    assert json.loads(answer) == {"refused": "unreadable"}
+    assert not (tmp_path / "thumbnail.jpg").exists()
 
 
 def test_a_part_of_a_killed_server_is_swept(tmp_path: Path, room: MediaRoom) -> None:

@@ -18,7 +18,11 @@ def settings_table() -> str:
     for field in dataclasses.fields(Config):
         default = field.default
         if isinstance(default, tuple):
-            default = ",".join(default)
+            default = ",".join(default) or None
+        if isinstance(default, bool):
+            default = int(default)
+        if isinstance(default, float) and default.is_integer():
+            default = int(default)
         if isinstance(default, Path):
             default = os.path.relpath(default)
         shown = "none" if default is None else f"`{default}`"

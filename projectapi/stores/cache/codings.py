@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from functools import lru_cache
 
 import brotli  # type: ignore[import-untyped]
 import zstandard
 
+from projectapi.protocols import CODINGS
+
+__all__ = ["CODINGS", "IDENTITY", "compress", "decompress_zstd"]
+
 IDENTITY = "identity"
-CODINGS = ("zstd", "br", "gzip")
-"""The codings that can be sent, the preferred one first: at these levels zstd is both the fastest and the smallest."""
 
 _WORTH_IT_FROM_BYTES = 1024
 _GAIN = 0.9
@@ -40,25 +41,3 @@ def _compressed(body: bytes, coding: str) -> bytes:
 def decompress_zstd(packed: bytes, length: int) -> bytes:
     """Return the `length` bytes that were packed with zstd."""
     return zstandard.ZstdDecompressor().decompress(packed, max_output_size=length)
-
-
-@lru_cache(maxsize=512)
-def preferred_codings(accept_encoding: str) -> tuple[str, ...]:
-    """Return those of `CODINGS` that an Accept-Encoding header allows (RFC 9110, section 12.5.3), the best one first."""
-    weights: dict[str, float] = {}
-    for item in accept_encoding.lower().split(","):
-        name, _, parameters = item.partition(";")
-        weights[name.strip()] = _weight(parameters)
-    anything = weights.get("*", 0.0)
-    usable = [coding for coding in CODINGS if weights.get(coding, anything) > 0]
-    return tuple(sorted(usable, key=lambda coding: -weights.get(coding, anything)))
-
-
-def _weight(parameters: str) -> float:
-    name, _, value = parameters.partition("=")
-    if name.strip() != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0

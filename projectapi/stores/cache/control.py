@@ -87,6 +87,11 @@ class Control:
         """Return the newest state that this worker has seen, however long ago."""
         return self._knowledge.state if self._knowledge else None
 
+    def assumed(self) -> ControlState | None:
+        """Return the state to ask Redis under, however old, if it is on; its reply counts only if `confirms` agrees then."""
+        known = self.known
+        return known if known is not None and known.on else self.trusted()
+
     def trusted(self) -> ControlState | None:
         """Return the state if Redis may be used now, else None; reads the document when it was read too long ago."""
         state = self._verified()

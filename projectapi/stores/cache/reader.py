@@ -66,7 +66,7 @@ class Reader:
 
     def read(self, key: CacheKey, load: Load, etags: Collection[str]) -> Reading | None:
         """Return the answer from Redis, or from `load` after which Redis has it; None when the cache cannot be used now."""
-        state = self._control.trusted()
+        state = self._control.assumed()
         if state is None:
             return None
         try:

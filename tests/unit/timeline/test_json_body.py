@@ -182,6 +182,13 @@ def test_an_integer_beyond_64_bits_is_refused_with_its_place(digits: str) -> Non
     assert [problem["loc"] for problem in caught.value.detail] == [["body", "timeline_state", "layers", 1, "x"]]
 
 
+@pytest.mark.parametrize("around", ["%s", " %s ", "[%s]", "[1,%s]", '{"a":%s}', "[\n%s\r\n]", "[\t%s\t,1]", "[[%s ]]"])
+@pytest.mark.parametrize("digits", ["9223372036854775808", "-99999999999999999999"])
+def test_an_integer_beyond_64_bits_is_found_wherever_it_may_stand(around: str, digits: str) -> None:
+    with pytest.raises(ValidationFailed):
+        parse_json((around % digits).encode())
+
+
 @pytest.mark.parametrize(
     "value", [2**63 - 1, -(2**63), 1e19, 1.8446744073709552e19, 0.1234567890123456789, "9223372036854775808", "1" * 50]
 )

@@ -37,6 +37,20 @@ def test_after_a_day_the_newest_of_each_hour_stays() -> None:
     assert versions_to_delete(revisions, NOW) == {1, 2}
 
 
+def test_the_week_of_hours_begins_after_the_day_of_everything() -> None:
+    revisions = [ago(1, days=7, hours=14), ago(2, days=7, hours=13)]
+
+    assert versions_to_delete(revisions, NOW) == set()
+    assert versions_to_delete(revisions, NOW + timedelta(days=1)) == {1}
+
+
+def test_the_newest_is_the_one_of_the_latest_time_even_if_a_clock_went_back() -> None:
+    revisions = [ago(1, days=2, minutes=5), ago(2, days=2, minutes=10), ago(3, days=2, minutes=5)]
+
+    assert versions_to_delete(revisions, NOW) == {1, 2}
+    assert versions_to_delete(revisions[:2], NOW) == {2}
+
+
 def test_after_another_week_the_newest_of_each_day_stays() -> None:
     revisions = [ago(1, days=9, hours=5), ago(2, days=9, hours=1), ago(3, days=9), ago(4, days=10)]
 

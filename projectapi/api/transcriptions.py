@@ -1,0 +1,98 @@
+"""The resource /transcriptions: what is said in a project's video."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from projectapi.api.bodies import json_body, json_value
+from projectapi.api.conditional import expected_tag
+from projectapi.api.context import backend, project_key
+from projectapi.api.envelope import finished, success
+from projectapi.api.idempotency import write_id
+from projectapi.project import EntityTag
+from projectapi.protocols import Answer
+from projectapi.schemas.answers import envelope
+from projectapi.schemas.transcriptions import (
+    TranscriptionCreation,
+    TranscriptionUpdate,
+    load_metadata,
+    load_segment_changes,
+    load_segments,
+    transcription_data,
+)
+from projectapi.transcript import Transcript
+
+blueprint = Blueprint("transcriptions", __name__, url_prefix="/transcriptions")
+
+_CREATION, _UPDATE = TranscriptionCreation(), TranscriptionUpdate()
+
+
+@blueprint.post("/")
+def create_transcription() -> Response:
+    """Give a project its transcription."""
+    values = json_body(_CREATION)
+    key = project_key(values.pop("project_id"))
+    transcript = backend().transcripts.create_transcript(key, values, write_id=write_id())
+    return _with_transcript(transcript, "Transcription created successfully")
+
+
+@blueprint.get("/<project_id>")
+def get_transcription(project_id: str) -> Response:
+    """Return a project's transcription."""
+    transcript = backend().transcripts.get_transcript(project_key(project_id))
+    body = envelope(transcription_data(transcript), "Transcription found")
+    return finished(Answer(body=body, etag=_etag(transcript)))
+
+
+@blueprint.put("/<project_id>")
+def update_transcription(project_id: str) -> Response:
+    """Change what the body names of a transcription."""
+    transcript = backend().transcripts.update_transcript(project_key(project_id), json_body(_UPDATE), expected_tag())
+    return _with_transcript(transcript, "Transcription updated successfully")
+
+
+@blueprint.delete("/<project_id>")
+def delete_transcription(project_id: str) -> Response:
+    """Delete a project's transcription."""
+    backend().transcripts.delete_transcript(project_key(project_id), expected_tag())
+    return success(None, "Transcription deleted successfully")
+
+
+@blueprint.post("/<project_id>/segments")
+def add_segments(project_id: str) -> Response:
+    """Append segments, given as a JSON array, to a transcription."""
+    segments = load_segments(json_value())
+    key = project_key(project_id)
+    transcript = backend().transcripts.add_segments(key, segments, expected_tag(), write_id=write_id())
+    return _with_transcript(transcript, f"Added {len(segments)} segments")
+
+
+@blueprint.put("/<project_id>/segments/<segment_id>")
+def update_segment(project_id: str, segment_id: str) -> Response:
+    """Change what the body names of one segment."""
+    changes = load_segment_changes(json_value())
+    transcript = backend().transcripts.update_segment(project_key(project_id), segment_id, changes, expected_tag())
+    return _with_transcript(transcript, "Segment updated successfully")
+
+
+@blueprint.delete("/<project_id>/segments/<segment_id>")
+def delete_segment(project_id: str, segment_id: str) -> Response:
+    """Delete one segment."""
+    transcript = backend().transcripts.delete_segment(project_key(project_id), segment_id, expected_tag())
+    return _with_transcript(transcript, "Segment deleted successfully")
+
+
+@blueprint.put("/<project_id>/metadata")
+def set_metadata(project_id: str) -> Response:
+    """Put the body, any JSON object, in place of a transcription's metadata."""
+    values = {"metadata": load_metadata(json_value())}
+    transcript = backend().transcripts.update_transcript(project_key(project_id), values, expected_tag())
+    return _with_transcript(transcript, "Metadata updated successfully")
+
+
+def _with_transcript(transcript: Transcript, message: str) -> Response:
+    return success(transcription_data(transcript), message, etag=_etag(transcript))
+
+
+def _etag(transcript: Transcript) -> str:
+    return str(EntityTag(transcript.version, transcript.tag))

@@ -1,0 +1,256 @@
+"""Transcripts on the wire: what clients may send of them and what they get.
+
+Segments and words come by the ten thousand, so a compiled JSON Schema checks them; marshmallow checks the few fields around
+them. Keys that are not known are ignored, and the spellings of other frontends and recognisers are taken for ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jsonschema_rs
+from marshmallow import ValidationError, fields
+
+from projectapi.project import JsonObject
+from projectapi.schemas.fields import Number, Text
+from projectapi.schemas.loading import RequestSchema, invalid
+from projectapi.schemas.requests import ID_MAX
+from projectapi.schemas.schema_problems import problems
+from projectapi.schemas.timeline_schema import check_json_value
+from projectapi.schemas.times import wire_time
+from projectapi.transcript import SEGMENT_TEXT_MAX, SEGMENT_WORDS_MAX, SEGMENTS_MAX, Transcript
+
+_SPELLINGS_OF_SEGMENTS = {
+    "_id": "id",
+    "startTime": "start_time",
+    "endTime": "end_time",
+    "speakerId": "speaker_id",
+    "isEdited": "is_edited",
+    "editedText": "edited_text",
+}
+_SPELLINGS_OF_WORDS = {
+    "word": "text",
+    "start_time": "start",
+    "startTime": "start",
+    "end_time": "end",
+    "endTime": "end",
+    "isFiller": "is_filler",
+    "speakerId": "speaker_id",
+}
+
+_TEXT: JsonObject = {"type": "string", "maxLength": SEGMENT_TEXT_MAX}
+_SHORT_TEXT_OR_NULL: JsonObject = {"type": ["string", "null"], "maxLength": ID_MAX}
+_NUMBER: JsonObject = {"type": "number"}
+_NUMBER_OR_NULL: JsonObject = {"type": ["number", "null"]}
+_SWITCH_OR_NULL: JsonObject = {"type": ["boolean", "null"]}
+
+_WORD: JsonObject = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string", "maxLength": 1_000},
+        "start": _NUMBER,
+        "end": _NUMBER,
+        "confidence": _NUMBER_OR_NULL,
+        "is_filler": _SWITCH_OR_NULL,
+        "speaker_id": _SHORT_TEXT_OR_NULL,
+    },
+    "required": ["text", "start", "end"],
+}
+_CHANGES: JsonObject = {
+    "type": "object",
+    "properties": {
+        "id": _SHORT_TEXT_OR_NULL,
+        "start_time": _NUMBER,
+        "end_time": _NUMBER,
+        "text": _TEXT,
+        "words": {"type": ["array", "null"], "items": _WORD, "maxItems": SEGMENT_WORDS_MAX},
+        "speaker_id": _SHORT_TEXT_OR_NULL,
+        "confidence": _NUMBER_OR_NULL,
+        "is_edited": _SWITCH_OR_NULL,
+        "edited_text": {**_TEXT, "type": ["string", "null"]},
+    },
+}
+_SEGMENTS: JsonObject = {
+    "type": "array",
+    "items": {**_CHANGES, "required": ["start_time", "end_time", "text"]},
+    "maxItems": SEGMENTS_MAX,
+}
+
+_segments_validator = jsonschema_rs.Draft202012Validator(_SEGMENTS)
+_changes_validator = jsonschema_rs.Draft202012Validator(_CHANGES)
+
+_STORED: dict[str, Callable[[Any], Any]] = {
+    "words": lambda words: [_stored_word(word) for word in words or ()],
+    "is_edited": bool,
+}
+
+
+def load_segments(value: Any) -> list[JsonObject]:
+    """Return the segments that a body, a JSON array, brings, whole. Raises ValidationFailed."""
+    segments = _respelled_segments(value)
+    if not _segments_validator.is_valid(segments):
+        raise invalid(problems(segments, _SEGMENTS, ("body",)))
+    return [_whole_segment(segment) for segment in segments]
+
+
+def load_segment_changes(value: Any) -> JsonObject:
+    """Return what a body, a JSON object, changes in a segment; its id is not among that. Raises ValidationFailed."""
+    changes = _respelled_segment(value)
+    if not _changes_validator.is_valid(changes):
+        raise invalid(problems(changes, _CHANGES, ("body",)))
+    return {name: _stored(name, changes[name]) for name in _CHANGES["properties"] if name in changes and name != "id"}
+
+
+def load_metadata(value: Any) -> JsonObject:
+    """Return the free-form object that a body is. Raises ValidationFailed."""
+    if not isinstance(value, dict):
+        raise invalid([{"type": "object_type", "loc": ["body"], "msg": "A JSON object is expected."}])
+    if found := check_json_value(value, ("body",)):
+        raise invalid(found)
+    return value
+
+
+class FreeObject(fields.Field[JsonObject]):
+    """A JSON object whose keys are the client's own, as far as the database can hold them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> JsonObject:
+        if not isinstance(value, dict):
+            raise ValidationError("A JSON object is expected.")
+        if found := check_json_value(value, (str(attr),)):
+            raise ValidationError(found)
+        return value
+
+
+class Segments(fields.Field[list[JsonObject]]):
+    """The segments of a whole transcript."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> list[JsonObject]:
+        segments = _respelled_segments(value)
+        if not _segments_validator.is_valid(segments):
+            raise ValidationError(problems(segments, _SEGMENTS, (str(attr),)))
+        return [_whole_segment(segment) for segment in segments]
+
+
+class Switch(fields.Field[bool]):
+    """A JSON true or false and nothing that only looks like one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("Not true or false.")
+        return value
+
+
+class Count(Number):
+    """A whole JSON number, not negative."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> float:
+        if isinstance(value, float):
+            raise ValidationError("Not a whole number.")
+        return super()._deserialize(value, attr, data, **options)
+
+
+class TranscriptionUpdate(RequestSchema):
+    """Body of PUT /transcriptions/{project_id}: only what it names is changed."""
+
+    camel_case = {
+        "modelUsed": "model_used",
+        "processingTime": "processing_time",
+        "confidenceScore": "confidence_score",
+        "isComplete": "is_complete",
+        "isEdited": "is_edited",
+        "speakerCount": "speaker_count",
+    }
+
+    segments = Segments()
+    language = Text(high=100, allow_none=True)
+    model_used = Text(high=ID_MAX, allow_none=True)
+    processing_time = Number(low=0, high=1e9, allow_none=True)
+    confidence_score = Number(allow_none=True)
+    is_complete = Switch()
+    is_edited = Switch()
+    speaker_count = Count(low=0, high=10_000)
+    speakers = FreeObject()
+    metadata = FreeObject()
+
+
+class TranscriptionCreation(TranscriptionUpdate):
+    """Body of POST /transcriptions/."""
+
+    camel_case = {**TranscriptionUpdate.camel_case, "projectId": "project_id"}
+
+    project_id = Text(low=1, high=ID_MAX, required=True)
+
+
+def transcription_data(transcript: Transcript) -> JsonObject:
+    """Return a transcript as the /transcriptions addresses answer it."""
+    return {
+        "_id": transcript.id,
+        "project_id": transcript.project_id,
+        "version": transcript.version,
+        "segments": [{**segment, "words": list(map(word_data, segment["words"]))} for segment in transcript.segments],
+        "language": transcript.language,
+        "model_used": transcript.model_used,
+        "processing_time": transcript.processing_time,
+        "confidence_score": transcript.confidence_score,
+        "is_complete": transcript.is_complete,
+        "is_edited": transcript.is_edited,
+        "speaker_count": transcript.speaker_count,
+        "speakers": transcript.speakers,
+        "metadata": transcript.metadata,
+        "created_at": wire_time(transcript.created_at),
+        "updated_at": wire_time(transcript.updated_at),
+    }
+
+
+def transcript_state(transcript: Transcript | None) -> JsonObject | None:
+    """Return a transcript as projects show it: also as the words that POST /media/transcribe answers, and their `duration`."""
+    if transcript is None:
+        return None
+    return {**transcription_data(transcript), **transcribed(transcript.words, transcript.duration)}
+
+
+def transcribed(words: list[JsonObject], duration: float | None) -> JsonObject:
+    """Return the `data` of POST /media/transcribe."""
+    return {"transcript": list(map(word_data, words)), "duration": duration}
+
+
+def word_data(word: Mapping[str, Any]) -> JsonObject:
+    """Return a word with its mark of a filler in both spellings: one frontend reads `isFiller`, scripts `is_filler`."""
+    return {**word, "isFiller": word["is_filler"]}
+
+
+def _respelled_segments(value: Any) -> Any:
+    return [_respelled_segment(segment) for segment in value] if isinstance(value, list) else value
+
+
+def _respelled_segment(value: Any) -> Any:
+    segment = _respelled(value, _SPELLINGS_OF_SEGMENTS)
+    if isinstance(segment, dict) and isinstance(segment.get("words"), list):
+        return {**segment, "words": [_respelled(word, _SPELLINGS_OF_WORDS) for word in segment["words"]]}
+    return segment
+
+
+def _respelled(value: Any, spellings: Mapping[str, str]) -> Any:
+    if not isinstance(value, dict) or spellings.keys().isdisjoint(value):
+        return value
+    return {**{ours: value[theirs] for theirs, ours in spellings.items() if theirs in value}, **value}
+
+
+def _whole_segment(segment: JsonObject) -> JsonObject:
+    return {name: _stored(name, segment.get(name)) for name in _CHANGES["properties"]}
+
+
+def _stored(name: str, value: Any) -> Any:
+    return _STORED[name](value) if name in _STORED else value
+
+
+def _stored_word(word: JsonObject) -> JsonObject:
+    stored = {
+        "text": word["text"],
+        "start": word["start"],
+        "end": word["end"],
+        "confidence": word.get("confidence"),
+        "is_filler": bool(word.get("is_filler")),
+    }
+    return {**stored, "speaker_id": word["speaker_id"]} if word.get("speaker_id") else stored

@@ -1,0 +1,66 @@
+"""The stores put together: over MongoDB alone, and behind the cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pymongo.database import Database
+
+from projectapi.infra.retry import Retry
+from projectapi.protocols import Answers, IdempotencyStore, ProjectStore, TimelineStore
+from projectapi.stores.announced import Announced, Owners
+from projectapi.stores.answers import Renderer, StoreAnswers
+from projectapi.stores.cache import CacheEngine
+from projectapi.stores.cached_answers import CachedAnswers
+from projectapi.stores.cached_projects import CachedProjectStore
+from projectapi.stores.cached_timelines import CachedTimelineStore
+from projectapi.stores.cached_transcripts import CachedTranscriptStore
+from projectapi.stores.collections import IDEMPOTENCY_KEYS, PROJECTS, TIMELINE_STATES
+from projectapi.stores.documents import Document
+from projectapi.stores.mongo_idempotency import MongoIdempotencyStore
+from projectapi.stores.mongo_projects import MongoProjectStore
+from projectapi.stores.mongo_timelines import MongoTimelineStore
+from projectapi.stores.mongo_transcripts import MongoTranscriptStore
+from projectapi.stores.project_documents import ProjectDocuments
+from projectapi.stores.revision_documents import RevisionDocuments
+from projectapi.stores.timeline_writer import TimelineWriter
+from projectapi.transcript_protocol import TranscriptStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """All stores of one process."""
+
+    answers: Answers
+    projects: ProjectStore
+    timelines: TimelineStore
+    transcripts: TranscriptStore
+    idempotency: IdempotencyStore
+
+
+def mongo_stores(database: Database[Document], retry: Retry, render: Renderer) -> Stores:
+    """Return the stores over MongoDB, which know nothing of a cache."""
+    documents = ProjectDocuments(database[PROJECTS], retry)
+    revisions = RevisionDocuments(database[TIMELINE_STATES], retry)
+    projects = MongoProjectStore(documents, retry)
+    timelines = MongoTimelineStore(documents, revisions, TimelineWriter(documents, revisions, retry))
+    return Stores(
+        answers=StoreAnswers(projects, timelines, render),
+        projects=projects,
+        timelines=timelines,
+        transcripts=MongoTranscriptStore(documents),
+        idempotency=MongoIdempotencyStore(database[IDEMPOTENCY_KEYS], retry),
+    )
+
+
+def behind_cache(stores: Stores, engine: CacheEngine) -> Stores:
+    """Return the same stores with their finished answers cached and every write to a project announced."""
+    owners = Owners(stores.projects)
+    announced = Announced(engine, owners)
+    return replace(
+        stores,
+        answers=CachedAnswers(stores.answers, engine, owners),
+        projects=CachedProjectStore(stores.projects, announced),
+        timelines=CachedTimelineStore(stores.timelines, announced),
+        transcripts=CachedTranscriptStore(stores.transcripts, announced),
+    )

@@ -1,0 +1,225 @@
+"""Contract 3.2 to 3.4: the video plays and seeks, its picture shows, and files are served and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.contract.calls import trim
+from tests.contract.conftest import Film
+from tests.contract.shapes import assert_success
+from tests.errors_shape import assert_error
+
+
+def test_the_whole_video_is_the_one_that_was_uploaded(client: FlaskClient, film: Film) -> None:
+    with client.get(f"/media/{film.id}/video") as response:
+        assert response.status_code == 200
+        assert response.content_type == "video/mp4"
+        assert response.headers["Accept-Ranges"] == "bytes"
+        assert response.headers["Content-Length"] == str(len(film.video))
+        assert response.headers["ETag"]
+        assert response.headers["Last-Modified"]
+        assert response.get_data() == film.video
+
+
+def test_a_video_is_shown_and_not_downloaded(client: FlaskClient, film: Film) -> None:
+    with client.get(f"/media/{film.id}/video") as response:
+        disposition = response.headers["Content-Disposition"]
+
+    assert disposition.startswith("inline")
+    assert f"video_{film.id}.mp4" in disposition
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "rubbish"}])
+def test_a_video_needs_no_token_and_minds_none(client: FlaskClient, film: Film, headers: dict[str, str]) -> None:
+    with client.get(f"/media/{film.id}/video", headers=headers) as response:
+        assert response.status_code == 200
+
+
+def test_the_head_of_a_video_tells_its_length(client: FlaskClient, film: Film) -> None:
+    with client.head(f"/media/{film.id}/video") as response:
+        assert response.status_code == 200
+        assert response.headers["Content-Length"] == str(len(film.video))
+        assert response.headers["Accept-Ranges"] == "bytes"
+        assert response.content_type == "video/mp4"
+        assert response.get_data() == b""
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=0-", 0, -1),
+        ("bytes=0-0", 0, 0),
+        ("bytes=0-99", 0, 99),
+        ("bytes=100-199", 100, 199),
+        ("bytes=500-", 500, -1),
+        ("bytes=-1", -1, -1),
+        ("bytes=-500", -500, -1),
+        ("bytes=500-999999999", 500, -1),
+        ("bytes=-999999999", 0, -1),
+    ],
+)
+def test_a_range_of_the_video_is_answered_with_just_that(
+    client: FlaskClient, film: Film, asked: str, first: int, last: int
+) -> None:
+    first, last = first % len(film.video), last % len(film.video)
+
+    with client.get(f"/media/{film.id}/video", headers={"Range": asked}) as response:
+        assert response.status_code == 206
+        assert response.headers["Content-Range"] == f"bytes {first}-{last}/{len(film.video)}"
+        assert response.headers["Accept-Ranges"] == "bytes"
+        assert response.headers["Content-Length"] == str(last - first + 1)
+        assert response.content_type == "video/mp4"
+        assert response.get_data() == film.video[first : last + 1]
+
+
+@pytest.mark.parametrize("asked", ["bytes=999999999-", "bytes=999999999-999999999", "bytes=-0"])
+def test_a_range_outside_of_the_video_cannot_be_satisfied(client: FlaskClient, film: Film, asked: str) -> None:
+    response = client.get(f"/media/{film.id}/video", headers={"Range": asked})
+
+    assert_error(response, 416, "range_not_satisfiable")
+    assert response.headers["Content-Range"] == f"bytes */{len(film.video)}"
+
+
+@pytest.mark.parametrize("asked", ["rubbish", "bytes=abc", "bytes=9-5", "seconds=0-1", "bytes", "bytes=--1", ""])
+def test_a_range_that_says_nothing_is_ignored(client: FlaskClient, film: Film, asked: str) -> None:
+    with client.get(f"/media/{film.id}/video", headers={"Range": asked}) as response:
+        assert response.status_code == 200
+        assert response.get_data() == film.video
+
+
+def test_several_ranges_at_once_are_answered_with_the_whole_or_with_all_of_them(client: FlaskClient, film: Film) -> None:
+    with client.get(f"/media/{film.id}/video", headers={"Range": "bytes=0-9,20-29"}) as response:
+        assert response.status_code in (200, 206)
+        assert response.get_data() == film.video or response.mimetype == "multipart/byteranges"
+
+
+def test_a_range_goes_on_while_the_video_is_the_same(client: FlaskClient, film: Film) -> None:
+    with client.head(f"/media/{film.id}/video") as head:
+        marks = [head.headers["ETag"], head.headers["Last-Modified"]]
+
+    for mark in marks:
+        with client.get(f"/media/{film.id}/video", headers={"Range": "bytes=10-19", "If-Range": mark}) as response:
+            assert response.status_code == 206
+            assert response.get_data() == film.video[10:20]
+
+
+@pytest.mark.parametrize("mark", ['"another"', "Mon, 01 Jan 2001 00:00:00 GMT"])
+def test_a_range_of_a_video_that_was_replaced_brings_the_whole_new_one(client: FlaskClient, film: Film, mark: str) -> None:
+    with client.get(f"/media/{film.id}/video", headers={"Range": "bytes=10-19", "If-Range": mark}) as response:
+        assert response.status_code == 200
+        assert response.get_data() == film.video
+
+
+def test_a_browser_that_has_the_video_is_not_sent_it_again(client: FlaskClient, film: Film) -> None:
+    with client.head(f"/media/{film.id}/video") as head:
+        mark = head.headers["ETag"]
+
+    with client.get(f"/media/{film.id}/video", headers={"If-None-Match": mark}) as response:
+        assert response.status_code == 304
+        assert response.get_data() == b""
+
+
+def test_the_original_plays_after_a_cut_too(client: FlaskClient, film: Film) -> None:
+    assert_success(trim(client, film.id, (1, 1)))
+
+    with client.get(f"/media/{film.id}/video") as response:
+        assert response.get_data() == film.video
+
+
+def test_a_project_without_a_video_plays_nothing(client: FlaskClient, project_id: str) -> None:
+    for response in (client.get(f"/media/{project_id}/video"), client.get(f"/media/{project_id}/video?x=1")):
+        assert assert_error(response, 404, "video_not_found")["error"] == "Video file not found"
+
+
+def test_a_video_whose_file_was_lost_is_said_to_be_missing(client: FlaskClient, filmed_id: str, media_dir: Path) -> None:
+    record = client.get(f"/projects/{filmed_id}/debug").get_json()["data"]["video"]
+    (media_dir / record["path"]).unlink()
+    (media_dir / record["thumbnail_path"]).unlink()
+
+    assert_error(client.get(f"/media/{filmed_id}/video"), 404, "video_not_found")
+    assert_error(client.get(f"/media/{filmed_id}/thumbnail"), 404, "thumbnail_not_found")
+    assert_error(trim(client, filmed_id, (0, 0.5)), 404, "video_not_found")
+
+
+def test_a_thumbnail_is_a_picture(client: FlaskClient, film: Film) -> None:
+    with client.get(f"/media/{film.id}/thumbnail") as response:
+        assert response.status_code == 200
+        assert response.content_type == "image/jpeg"
+        assert response.get_data().startswith(b"\xff\xd8\xff")
+        assert response.get_data().endswith(b"\xff\xd9")
+
+
+def test_a_project_without_a_video_has_no_thumbnail(client: FlaskClient, project_id: str) -> None:
+    error = assert_error(client.get(f"/media/{project_id}/thumbnail"), 404, "thumbnail_not_found")
+
+    assert error["error"] == "Thumbnail not found"
+
+
+def test_media_files_are_served_by_their_names(client: FlaskClient, film: Film) -> None:
+    record = client.get(f"/projects/{film.id}/debug").get_json()["data"]["video"]
+
+    with client.get(f"/static/{film.file_path}") as video:
+        assert video.status_code == 200
+        assert video.mimetype == "video/mp4"
+        assert video.get_data() == film.video
+    with client.get(f"/static/{record['thumbnail_path']}") as picture, client.get(f"/media/{film.id}/thumbnail") as same:
+        assert picture.status_code == 200
+        assert picture.mimetype == "image/jpeg"
+        assert picture.get_data() == same.get_data()
+
+
+PATH_TRICKS = [
+    "",
+    "videos",
+    "videos/",
+    "thumbnails/thumb_x.jpg",
+    "videos/none.mp4",
+    "../config.py",
+    "../../../../../../etc/passwd",
+    "videos/../../../../../../etc/passwd",
+    "videos/../{path}",
+    "./{path}",
+    "%2e%2e/%2e%2e/etc/passwd",
+    "videos/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+    "videos%2f..%2f..%2fetc/passwd",
+    "videos/..%5c..%5cetc",
+    "//etc/passwd",
+    "%2fetc%2fpasswd",
+    "{path}%00",
+    "{path}%00.jpg",
+    "{path}/",
+    "{path}/..",
+    "videos/.hidden",
+    "incoming/secret.part",
+    "work/secret",
+    "secret.txt",
+    "videos/link.mp4",
+    "c:/windows/win.ini",
+    "videos/" + "x" * 5000,
+    "videos/%ff.mp4",
+]
+
+
+@pytest.fixture
+def traps(media_dir: Path) -> None:
+    """Files that must never be served although they lie in the media folder."""
+    for name in ("secret.txt", "incoming/secret.part", "work/secret", "videos/.hidden"):
+        (media_dir / name).write_text("root:")
+    link = media_dir / "videos" / "link.mp4"
+    link.unlink(missing_ok=True)
+    link.symlink_to("/etc/passwd")
+
+
+@pytest.mark.usefixtures("traps")
+@pytest.mark.parametrize("path", PATH_TRICKS)
+def test_no_trick_gets_at_anything_else(client: FlaskClient, film: Film, path: str) -> None:
+    with client.get(f"/static/{path.format(path=film.file_path)}", follow_redirects=True) as response:
+        assert_error(response, 404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_media_files_are_only_read(client: FlaskClient, film: Film, method: str) -> None:
+    assert_error(client.open(f"/static/{film.file_path}", method=method), 405, "method_not_allowed")

@@ -1,0 +1,262 @@
+"""Contract 4.1 to 4.3: what is saved as a timeline comes back exactly."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.contract.calls import UNKNOWN_ID, history, save
+from tests.contract.conftest import Film
+from tests.contract.shapes import (
+    EMPTY_STATE,
+    STATE_KEYS,
+    STORE_KEYS_OF_THE_OLDEST_FRONTEND,
+    VERSION_KEYS,
+    JsonObject,
+    assert_success,
+    assert_version,
+    exactly,
+)
+from tests.contract.timelines import make_clip, make_layer, make_state
+from tests.errors_shape import assert_error
+
+
+def opened(client: FlaskClient, project_id: str) -> JsonObject:
+    data: JsonObject = assert_success(client.get(f"/timeline/{project_id}"))
+    return data
+
+
+def test_a_new_project_has_an_empty_timeline(client: FlaskClient, project_id: str) -> None:
+    data = opened(client, project_id)
+
+    assert exactly(data["timeline_state"]) == exactly(EMPTY_STATE)
+    assert {key: data[key] for key in STATE_KEYS} == EMPTY_STATE
+    assert set(data) == STATE_KEYS | VERSION_KEYS
+
+
+def test_an_opened_timeline_has_its_state_below_data_and_once_more_below_that(client: FlaskClient, project_id: str) -> None:
+    state = make_state()
+    document = save(client, project_id, state, "Rough cut")
+
+    data = opened(client, project_id)
+
+    assert set(data) == STATE_KEYS | VERSION_KEYS
+    assert exactly(data["timeline_state"]) == exactly(state)
+    assert exactly({key: data[key] for key in state}) == exactly(state)
+    assert {key: data[key] for key in VERSION_KEYS} == document
+
+
+def test_the_envelope_has_no_key_that_the_oldest_frontend_would_copy_over_its_store(
+    client: FlaskClient, project_id: str
+) -> None:
+    save(client, project_id, make_state(undoStack=[1], trimState={}))
+
+    body = client.get(f"/timeline/{project_id}").get_json()
+
+    assert not set(body) & STORE_KEYS_OF_THE_OLDEST_FRONTEND
+
+
+def test_an_unknown_project_has_no_timeline(client: FlaskClient) -> None:
+    error = assert_error(client.get(f"/timeline/{UNKNOWN_ID}"), 404, "project_not_found")
+
+    assert error["error"] == "Project not found"
+
+
+AWKWARD_STATES: dict[str, JsonObject] = {
+    "as the newest frontend sends it": make_state(),
+    "nothing at all": {},
+    "only unknown keys": {"theme": "dark", "nested": {"deep": [1, 2.0, {"x": None}]}},
+    "whole numbers and fractions": make_state(make_clip(start_time=0, end_time=6.0, duration=3, original_start_time=0.0)),
+    "numbers at the edge": make_state(make_clip(properties={"a": 2**63 - 1, "b": -(2**63), "c": 2**53 + 1, "d": 1e300})),
+    "small fractions": make_state(make_clip(start_time=0.1 + 0.2, duration=5e-324, properties={"z": -0.0, "y": 1e-7})),
+    "an end that nobody moved": make_state(make_clip(start_time=0, duration=3.04, end_time=6)),
+    "an end before the start": make_state(make_clip(start_time=5, duration=1, end_time=2)),
+    "keys in an order of their own": {"zoom": 2, "layers": [], "aaa": 1, "duration": 3, "AAA": {"z": 1, "a": 2, "m": 3}},
+    "keys like numbers": make_state(**{"10": 1, "9": 2, "properties": {"2": "b", "1": "a"}}),
+    "dots in keys": make_state(make_clip(properties={"a.b": 1, ".": 2, "..": 3, "a.": 4}), **{"view.left": 0}),
+    "an empty key": make_state(make_clip(properties={"": "empty"})),
+    "references in properties": make_state(make_clip(properties={"link": {"$ref": "clips", "$id": 7, "$db": "x"}})),
+    "operators in properties": make_state(make_clip(properties={"$set": {"$gt": 1}, "list": [{"$inc": 1}], "$": 0})),
+    "extended JSON in properties": make_state(make_clip(properties={"$oid": "0123456789abcdef01234567", "$date": 0})),
+    "NUL in properties": make_state(make_clip(properties={"a\x00b": "c\x00d"})),
+    "letters of all kinds": make_state(make_clip(content="Grüße 🎬 \u2028 名前 \x7f", properties={"🎬": "é", "e\u0301": 1})),
+    "more keys on clip and layer": make_state(make_clip(split_from="x", trim={"in": 0}), view={"collapsed": True}),
+    "keyframes": make_state(
+        make_clip(keyframes=[{"id": "k", "time": 0, "property": "opacity", "value": 1, "easing": "linear", "x": [1]}])
+    ),
+    "empty lists and objects": make_state(make_clip(properties={}, keyframes=[]), markers=[], selected_clips=[]),
+    "nulls": make_state(make_clip(original_start_time=None, source_path=None, content=None, properties=None)),
+    "no optional keys": {
+        "layers": [
+            {
+                "id": "l",
+                "name": "n",
+                "type": "audio",
+                "clips": [{"id": "c", "type": "audio", "start_time": 0, "end_time": 1, "duration": 1}],
+            }
+        ]
+    },
+    "every type of layer": {
+        "layers": [{"id": kind, "name": kind, "type": kind} for kind in ("video", "audio", "text", "effect", "overlay")]
+    },
+    "two layers with one id": {"layers": [make_layer(), make_layer(is_main_video=False)]},
+    "escaped-looking keys": make_state(make_clip(properties={"\\u0024a": 1, "%24": 2, "\uff04": 3, "\ue000$": 4})),
+}
+
+
+@pytest.mark.parametrize("name", AWKWARD_STATES)
+def test_a_timeline_comes_back_exactly(client: FlaskClient, project_id: str, name: str) -> None:
+    state = AWKWARD_STATES[name]
+    sent = exactly(state)
+
+    document = save(client, project_id, state, "One")
+    save(client, project_id, make_state(make_clip("between")), "Two")
+    restored = assert_success(client.post(f"/timeline/{project_id}/restore/1"))
+
+    assert exactly(document["timeline_state"]) == sent
+    assert exactly(restored["timeline_state"]) == sent
+    assert exactly(opened(client, project_id)["timeline_state"]) == sent
+    assert exactly(assert_success(client.get(f"/projects/{project_id}"))["timeline_state"]) == sent
+    assert exactly(assert_success(client.get(f"/timeline/{project_id}/current"))["timeline_state"]) == sent
+    assert exactly(assert_success(client.get(f"/timeline/{project_id}/version/1"))["timeline_state"]) == sent
+
+
+def test_the_state_comes_back_flat_when_it_has_keys_of_its_own(client: FlaskClient, project_id: str) -> None:
+    save(client, project_id, make_state(theme="dark"))
+
+    assert opened(client, project_id)["theme"] == "dark"
+
+
+def test_a_state_with_the_names_of_a_versions_keys_hides_none_of_them(client: FlaskClient, project_id: str) -> None:
+    state = make_state(version="mine", description="mine", project_id="mine", _id="mine", timeline_state="mine")
+    document = save(client, project_id, state, "Theirs")
+
+    data = opened(client, project_id)
+
+    assert exactly(data["timeline_state"]) == exactly(state)
+    assert (data["version"], data["description"], data["project_id"]) == (1, "Theirs", project_id)
+    assert data["_id"] == document["_id"]
+    # A key given twice would be read differently by different parsers.
+    json.loads(client.get(f"/timeline/{project_id}").get_data(), object_pairs_hook=no_duplicates)
+
+
+def test_a_large_timeline_comes_back_exactly(client: FlaskClient, project_id: str) -> None:
+    state = make_state(*(make_clip(f"clip-{number}", start_time=number / 7) for number in range(2000)))
+
+    save(client, project_id, state)
+
+    assert exactly(opened(client, project_id)["timeline_state"]) == exactly(state)
+
+
+@pytest.mark.parametrize(("project_key", "state_key"), [("project_id", "timeline_state"), ("projectId", "timelineState")])
+def test_the_oldest_way_of_saving_stores_the_timeline_in_both_spellings(
+    client: FlaskClient, project_id: str, project_key: str, state_key: str
+) -> None:
+    state = make_state()
+
+    response = client.post("/timeline/save", json={project_key: project_id, state_key: state})
+
+    assert assert_success(response, "Timeline saved successfully") is None
+    assert exactly(opened(client, project_id)["timeline_state"]) == exactly(state)
+
+
+@pytest.mark.parametrize(("project_key", "state_key"), [("project_id", "timeline_state"), ("projectId", "timelineState")])
+def test_a_save_answers_with_the_version_that_it_made(
+    client: FlaskClient, project_id: str, project_key: str, state_key: str
+) -> None:
+    state = make_state()
+    body = {project_key: project_id, state_key: state, "description": "Rough cut", "change_summary": "All new"}
+
+    document = assert_success(client.post("/timeline/", json=body, headers={"X-User-Id": "ann"}))
+
+    assert_version(document)
+    assert document["project_id"] == project_id
+    assert document["version"] == 1
+    assert document["is_current"] is True
+    assert document["description"] == "Rough cut"
+    assert document["change_summary"] == "All new"
+    assert document["created_by"] == "ann"
+    assert exactly(document["timeline_state"]) == exactly(state)
+
+
+def test_a_save_needs_no_words(client: FlaskClient, project_id: str) -> None:
+    document = assert_success(client.post("/timeline/", json={"project_id": project_id, "timeline_state": make_state()}))
+
+    assert document["description"] is None
+    assert document["change_summary"] is None
+
+
+def test_keys_around_the_state_that_nobody_knows_are_ignored(client: FlaskClient, project_id: str) -> None:
+    body = {"project_id": project_id, "timeline_state": make_state(), "version": 99, "is_current": False, "new": {"$a": 1}}
+
+    document = assert_success(client.post("/timeline/", json=body))
+
+    assert document["version"] == 1
+    assert document["is_current"] is True
+
+
+@pytest.mark.parametrize("path", ["/timeline/", "/timeline/save"])
+def test_nothing_can_be_saved_to_an_unknown_project(client: FlaskClient, path: str) -> None:
+    body = {"project_id": UNKNOWN_ID, "timeline_state": make_state()}
+
+    error = assert_error(client.post(path, json=body), 404, "project_not_found")
+
+    assert error["error"] == "Project not found"
+
+
+def test_a_save_counts_as_a_change_of_the_project(client: FlaskClient, project_id: str) -> None:
+    before = assert_success(client.get(f"/projects/{project_id}"))
+
+    save(client, project_id, make_state())
+
+    after = assert_success(client.get(f"/projects/{project_id}"))
+    assert after["version"] == before["version"] + 1
+    assert after["updated_at"] >= before["updated_at"]
+
+
+def test_clearing_by_the_projects_id_leaves_an_empty_timeline_and_the_history(
+    client: FlaskClient, project_id: str
+) -> None:
+    state = make_state()
+    save(client, project_id, state, "Precious")
+
+    assert assert_success(client.delete(f"/timeline/{project_id}"), "Timeline deleted successfully") is None
+
+    assert exactly(opened(client, project_id)["timeline_state"]) == exactly(EMPTY_STATE)
+    assert [entry["version"] for entry in history(client, project_id)] == [2, 1]
+    restored = assert_success(client.post(f"/timeline/{project_id}/restore/1"))
+    assert exactly(restored["timeline_state"]) == exactly(state)
+
+
+def test_a_new_projects_timeline_can_be_cleared_too(client: FlaskClient, project_id: str) -> None:
+    assert assert_success(client.delete(f"/timeline/{project_id}"), "Timeline deleted successfully") is None
+
+
+@pytest.mark.parametrize("query", ["", "?start_time=0.0&end_time=10.0&quality=medium", "?start_time=0.2&end_time=0.6"])
+def test_a_preview_is_rendered(client: FlaskClient, film: Film, query: str) -> None:
+    assert assert_success(client.post(f"/timeline/{film.id}/render-preview{query}")) is None
+
+
+@pytest.mark.parametrize("query", ["start_time=abc", "end_time=abc", "start_time=nan", "end_time=inf", "start_time=-1"])
+def test_a_preview_wants_numbers(client: FlaskClient, film: Film, query: str) -> None:
+    body = assert_error(client.post(f"/timeline/{film.id}/render-preview?{query}"), 422, "validation_failed")
+
+    assert body["detail"][0]["loc"] == ["query", query.partition("=")[0]]
+
+
+def test_a_timeline_is_exported(client: FlaskClient, film: Film) -> None:
+    assert assert_success(client.post(f"/timeline/{film.id}/export")) is None
+
+
+@pytest.mark.parametrize("address", ["render-preview", "export"])
+def test_nothing_is_rendered_without_a_video(client: FlaskClient, project_id: str, address: str) -> None:
+    assert_error(client.post(f"/timeline/{project_id}/{address}"), 404, "video_not_found")
+
+
+def no_duplicates(pairs: list[tuple[str, Any]]) -> JsonObject:
+    keys = [key for key, _ in pairs]
+    assert len(keys) == len(set(keys)), keys
+    return dict(pairs)

@@ -1,0 +1,267 @@
+"""Contract 3.1: a video arrives, is looked into and takes its place; anything else changes nothing."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.conftest import AppMaker
+from tests.contract.calls import UNKNOWN_ID, create_project, post_video, save, trim, upload
+from tests.contract.conftest import Film
+from tests.contract.shapes import assert_success
+from tests.contract.timelines import make_state
+from tests.errors_shape import assert_error, assert_field_refused
+from tests.media_samples import make_picture, make_sound, make_video, small_mp4_bytes
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+
+def files_below(folder: Path) -> set[str]:
+    """Return the names of all files in the media folder, those of uploads on their way too."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def video_of(client: FlaskClient, project_id: str) -> bytes:
+    with client.get(f"/media/{project_id}/video") as response:
+        assert response.status_code == 200
+        return response.get_data()
+
+
+def test_an_uploaded_video_is_probed_and_stored(client: FlaskClient, project_id: str, media_dir: Path) -> None:
+    response = post_video(client, project_id, small_mp4_bytes())
+
+    data = assert_success(response, "Video uploaded successfully")
+    assert set(data) == {"project_id", "file_path", "duration"}
+    assert data["project_id"] == project_id
+    assert re.fullmatch(rf"videos/{_UUID}\.mp4", data["file_path"])
+    assert type(data["duration"]) is float
+    assert data["duration"] == pytest.approx(1.0, abs=0.05)
+    assert (media_dir / data["file_path"]).read_bytes() == small_mp4_bytes()
+
+
+def test_an_upload_completes_the_project(client: FlaskClient, project_id: str) -> None:
+    before = assert_success(client.get(f"/projects/{project_id}"))
+
+    data = upload(client, project_id, small_mp4_bytes())
+
+    project = assert_success(client.get(f"/projects/{project_id}"))
+    assert project["duration"] == data["duration"]
+    assert project["thumbnail"] == f"/media/{project_id}/thumbnail"
+    assert project["updated_at"] >= before["updated_at"]
+    assert project["version"] == before["version"] + 1
+    record = client.get(f"/projects/{project_id}/debug").get_json()["data"]
+    assert record["video_path"] == data["file_path"]
+
+
+@pytest.mark.parametrize(
+    ("extension", "sent_type", "stored_type"),
+    [
+        (".mp4", "video/mp4", "video/mp4"),
+        (".mov", "video/quicktime", "video/quicktime"),
+        (".mov", "video/mov", "video/quicktime"),
+        (".avi", "video/x-msvideo", "video/x-msvideo"),
+        (".avi", "video/avi", "video/x-msvideo"),
+        (".mkv", "video/x-matroska", "video/x-matroska"),
+        (".mkv", "video/mkv", "video/x-matroska"),
+        (".webm", "video/webm", "video/webm"),
+        (".ogv", "video/ogg", "video/ogg"),
+        (".mp4", "application/octet-stream", "video/mp4"),
+        (".mkv", "video/mp4", "video/x-matroska"),
+    ],
+)
+def test_videos_are_taken_by_what_they_are_and_not_by_what_is_said_of_them(
+    client: FlaskClient, project_id: str, tmp_path: Path, extension: str, sent_type: str, stored_type: str
+) -> None:
+    video = make_video(tmp_path / f"film{extension}", seconds=1.0).read_bytes()
+
+    data = upload(client, project_id, video, name=f"film{extension}", content_type=sent_type)
+
+    assert data["duration"] == pytest.approx(1.0, abs=0.1)
+    assert data["file_path"].endswith(extension)
+    with client.get(f"/media/{project_id}/video") as response:
+        assert response.mimetype == stored_type
+        assert response.get_data() == video
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "a/b\\c.mp4", "Ürlaub 🎬.mp4", "x" * 300 + ".mp4", ".mp4", "no extension", "movie.exe", "a;b\"c"]
+)
+def test_a_files_name_decides_nothing(client: FlaskClient, project_id: str, name: str) -> None:
+    data = upload(client, project_id, small_mp4_bytes(), name=name)
+
+    assert re.fullmatch(rf"videos/{_UUID}\.mp4", data["file_path"])
+    assert video_of(client, project_id) == small_mp4_bytes()
+
+
+def test_a_second_upload_replaces_the_first(client: FlaskClient, filmed_id: str, film: Film, media_dir: Path) -> None:
+    before = client.get(f"/projects/{filmed_id}/debug").get_json()["data"]["video"]
+    trimmed = assert_success(trim(client, filmed_id, (0, 0.4)))["trimmed_video_path"]
+    old = {before["path"], before["thumbnail_path"], trimmed}
+    assert old <= files_below(media_dir)
+
+    upload(client, filmed_id, film.video)
+
+    assert video_of(client, filmed_id) == film.video
+    assert assert_success(client.get(f"/projects/{filmed_id}"))["duration"] == pytest.approx(3.0, abs=0.05)
+    assert not old & files_below(media_dir)
+
+
+def test_a_replaced_video_keeps_the_timeline(client: FlaskClient, filmed_id: str, film: Film) -> None:
+    save(client, filmed_id, make_state())
+    before = client.get(f"/timeline/{filmed_id}").get_data()
+
+    upload(client, filmed_id, film.video)
+
+    assert client.get(f"/timeline/{filmed_id}").get_data() == before
+
+
+@pytest.mark.parametrize("identity", [UNKNOWN_ID, "project_1", "not-an-id", "../x"])
+def test_an_upload_for_an_unknown_project_leaves_no_file(client: FlaskClient, media_dir: Path, identity: str) -> None:
+    before = files_below(media_dir)
+
+    response = post_video(client, identity, small_mp4_bytes())
+
+    code = "project_not_carried_over" if identity == "project_1" else "project_not_found"
+    assert_error(response, 404, code)
+    assert files_below(media_dir) == before
+
+
+def half(video: bytes) -> bytes:
+    return video[: len(video) // 2]
+
+
+NOT_VIDEOS: dict[str, Callable[[Path], bytes]] = {
+    "text": lambda folder: b"This is no video." * 100,
+    "nothing": lambda folder: b"",
+    "zeros": lambda folder: bytes(5000),
+    "half an mp4": lambda folder: half(small_mp4_bytes()),
+    "the head of an mp4": lambda folder: small_mp4_bytes()[:40],
+    "html": lambda folder: b"<html><script>alert(1)</script></html>",
+    "a playlist": lambda folder: b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
+    "a list of files": lambda folder: b"ffconcat version 1.0\nfile /etc/passwd\n",
+    "sound only": lambda folder: make_sound(folder / "sound.mp3").read_bytes(),
+    "a picture": lambda folder: make_picture(folder / "picture.png").read_bytes(),
+    "a photo": lambda folder: make_picture(folder / "photo.jpg").read_bytes(),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_VIDEOS)
+def test_what_is_no_video_is_refused_and_the_earlier_video_stays(
+    client: FlaskClient, filmed_id: str, media_dir: Path, tmp_path: Path, kind: str
+) -> None:
+    project = client.get(f"/projects/{filmed_id}").get_data()
+    files = files_below(media_dir)
+
+    response = post_video(client, filmed_id, NOT_VIDEOS[kind](tmp_path))
+
+    assert_error(response, 400, "invalid_video")
+    assert client.get(f"/projects/{filmed_id}").get_data() == project
+    assert video_of(client, filmed_id) == small_mp4_bytes()
+    assert files_below(media_dir) == files
+
+
+def test_the_refusal_of_a_text_says_which_videos_are_taken(client: FlaskClient, project_id: str) -> None:
+    body = assert_error(post_video(client, project_id, b"text" * 100), 400, "invalid_video")
+
+    assert body["error"] == "Invalid file type. Only MP4, MOV, AVI, MKV files are allowed."
+
+
+def test_a_missing_file_is_named(client: FlaskClient, project_id: str) -> None:
+    response = client.post("/media/upload", data={"project_id": project_id}, content_type="multipart/form-data")
+
+    assert_field_refused(response, "body", "file")
+
+
+def test_a_text_in_place_of_the_file_is_no_file(client: FlaskClient, project_id: str) -> None:
+    form = {"project_id": project_id, "file": "text"}
+
+    assert_field_refused(client.post("/media/upload", data=form, content_type="multipart/form-data"), "body", "file")
+
+
+def test_a_missing_project_is_named(client: FlaskClient, media_dir: Path) -> None:
+    before = files_below(media_dir)
+    form = {"file": (io.BytesIO(small_mp4_bytes()), "a.mp4", "video/mp4")}
+
+    response = client.post("/media/upload", data=form)
+
+    assert_field_refused(response, "body", "project_id")
+    assert files_below(media_dir) == before
+
+
+@pytest.mark.parametrize("identity", ["", "x" * 201, "a\x00b"])
+def test_a_projects_id_is_bounded(client: FlaskClient, media_dir: Path, identity: str) -> None:
+    before = files_below(media_dir)
+
+    assert_field_refused(post_video(client, identity, small_mp4_bytes()), "body", "project_id")
+
+    assert files_below(media_dir) == before
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"{}", "application/json"),
+        (b"a=b", "application/x-www-form-urlencoded"),
+        (b"", "multipart/form-data"),
+        (b"rubbish", "multipart/form-data; boundary=x"),
+        (b"", ""),
+    ],
+)
+def test_what_is_no_form_with_a_file_is_refused(client: FlaskClient, media_dir: Path, body: bytes, content_type: str) -> None:
+    before = files_below(media_dir)
+
+    response = client.post("/media/upload", data=body, content_type=content_type)
+
+    assert_error(response, 422, "validation_failed")
+    assert files_below(media_dir) == before
+
+
+@pytest.mark.parametrize("limit", [10_000, 24_000])
+def test_a_video_over_the_limit_is_refused_and_leaves_no_file(make_app: AppMaker, tmp_path: Path, limit: int) -> None:
+    client = make_app(max_upload_bytes=limit).test_client()
+    project_id = create_project(client)
+    assert len(small_mp4_bytes()) > limit
+
+    response = post_video(client, project_id, small_mp4_bytes())
+
+    body = assert_error(response, 413, "video_too_large")
+    assert "too large" in body["error"]
+    assert "2GB" not in body["error"], "the limit of this server is another"
+    assert files_below(tmp_path / "media") == set()
+    assert assert_success(client.get(f"/projects/{project_id}"))["duration"] is None
+
+
+def test_a_video_far_over_the_limit_is_refused_by_its_announced_length(make_app: AppMaker, tmp_path: Path) -> None:
+    client = make_app(max_upload_bytes=1000).test_client()
+
+    response = post_video(client, create_project(client), bytes(3 * 2**20))
+
+    assert_error(response, 413, "video_too_large")
+    assert files_below(tmp_path / "media") == set()
+
+
+def test_a_video_of_just_the_limit_is_taken(make_app: AppMaker) -> None:
+    client = make_app(max_upload_bytes=len(small_mp4_bytes())).test_client()
+
+    upload(client, create_project(client), small_mp4_bytes())
+
+
+def test_a_large_video_is_taken_although_json_may_not_be_that_large(make_app: AppMaker) -> None:
+    client = make_app(max_body_bytes=2048).test_client()
+    assert len(small_mp4_bytes()) > 2048
+
+    upload(client, create_project(client), small_mp4_bytes())
+
+
+def test_the_limit_of_two_gigabytes_is_said_as_frontends_know_it(make_app: AppMaker) -> None:
+    client = make_app().test_client()
+    headers = {"Content-Length": str(3 * 2**30), "Content-Type": "multipart/form-data; boundary=x"}
+
+    body = assert_error(client.post("/media/upload", data=b"", headers=headers), 413, "video_too_large")
+
+    assert body["error"] == "File size too large. Maximum size is 2GB."

@@ -1,0 +1,298 @@
+"""What a write leaves behind, and what it takes to acknowledge it."""
+
+from __future__ import annotations
+
+import pytest
+
+from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, PreconditionFailed, ValidationFailed
+from projectapi.infra.redis_client import RedisUnavailable
+from projectapi.stores.cache import CacheKey, Entry, Outcome
+from tests.unit.cache.conftest import House
+
+PROJECT = CacheKey.of_project("project", "p1")
+TIMELINE = CacheKey.of_project("timeline", "p1")
+FIRST_PAGE = CacheKey.of_list("anna", "first page")
+
+
+@pytest.mark.parametrize("key", [PROJECT, TIMELINE, FIRST_PAGE], ids=["project", "timeline", "list"])
+def test_a_read_after_a_write_sees_it_in_every_worker(house: House, key: CacheKey) -> None:
+    workers = [house.worker(), house.worker()]
+    for worker in workers:
+        worker.read(key, house.load)
+
+    with workers[0].writing("p1", "anna"):
+        house.commit()
+
+    assert [worker.read(key, house.load).entry.version for worker in workers] == [2, 2]
+
+
+@pytest.mark.parametrize("key", [PROJECT, FIRST_PAGE], ids=["project", "list"])
+def test_a_reader_that_read_before_the_write_does_not_fill_after_it(house: House, key: CacheKey) -> None:
+    reader, writer = house.worker(), house.worker()
+
+    def load_while_another_writes() -> Entry:
+        found = house.load()
+        with writer.writing("p1", "anna"):
+            house.commit()
+        return found
+
+    reader.read(key, load_while_another_writes)
+
+    assert reader.read(key, house.load).entry.version == 2
+
+
+def test_an_absent_project_that_came_went_and_came_is_not_hidden_by_a_late_renewal(house: House) -> None:
+    # The renewal compares what it saw with what is there: two "absent" answers must not pass for the same one.
+    reader, writer = house.worker(early_beta=1e9), house.worker()
+
+    def slow(entry: Entry) -> Entry:
+        house.clock.now += 0.1
+        return entry
+
+    reader.read(PROJECT, lambda: slow(Entry.missing()))
+
+    def load_while_others_create_and_delete() -> Entry:
+        found = slow(house.entry())
+        with writer.writing("p1", "anna"):
+            house.commit()
+        writer.read(PROJECT, Entry.missing)
+        return found
+
+    reader.read(PROJECT, load_while_others_create_and_delete)
+
+    assert house.worker(early_beta=0.0).read(PROJECT, house.load).entry.absent
+
+
+def test_while_a_write_is_under_way_readers_ask_the_database(house: House) -> None:
+    worker = house.worker()
+    worker.read(PROJECT, house.load)
+
+    with worker.writing("p1", "anna"):
+        outcomes = [worker.read(key, house.load).outcome for key in (PROJECT, TIMELINE, FIRST_PAGE)]
+        house.commit()
+
+    assert outcomes == [Outcome.BYPASS] * 3
+
+
+def test_a_published_answer_is_what_the_next_reader_gets(house: House) -> None:
+    worker = house.worker()
+
+    with worker.writing("p1", "anna") as write:
+        house.commit()
+        write.publish("project", house.entry())
+    reading = house.worker().read(PROJECT, house.load)
+
+    assert (reading.outcome, reading.entry.version, house.loads) == (Outcome.HIT, 2, 0)
+
+
+def test_nothing_is_published_when_two_writes_overlap(house: House) -> None:
+    worker = house.worker()
+
+    with worker.writing("p1", "anna") as first:
+        house.commit()
+        first.publish("project", house.entry())
+        with worker.writing("p1", "anna") as second:
+            house.commit()
+            second.publish("project", house.entry())
+
+    assert worker.read(PROJECT, house.load).outcome is Outcome.MISS
+
+
+def test_a_failed_write_takes_its_announcement_back_and_keeps_the_copy(house: House) -> None:
+    worker = house.worker()
+    worker.read(PROJECT, house.load)
+
+    with pytest.raises(ValidationFailed), worker.writing("p1", "anna"):
+        raise ValidationFailed
+
+    assert worker.read(PROJECT, house.load).outcome is Outcome.MISS
+    assert house.redis.keys("pv:copy*")
+
+
+def test_a_lost_race_is_settled_so_that_no_later_read_is_older_than_the_client_was_told(house: House) -> None:
+    worker, other = house.worker(), house.worker()
+    worker.read(PROJECT, house.load)
+    house.commit()  # another worker's, which has not settled it yet
+
+    other.seen("p1", "anna")
+    assert worker.read(PROJECT, house.load).entry.version == 2
+
+    house.commit()
+    with pytest.raises(PreconditionFailed), other.writing("p1", "anna"):
+        raise PreconditionFailed
+    assert worker.read(PROJECT, house.load).entry.version == 3
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown, DatabaseUnavailable, RuntimeError])
+def test_when_the_outcome_is_unknown_the_database_is_read_until_the_announcement_runs_out(
+    house: House, error: type[Exception]
+) -> None:
+    worker = house.worker()
+
+    with pytest.raises(error), worker.writing("p1", "anna"):
+        raise error
+    outcomes = [worker.read(PROJECT, house.load).outcome for _ in range(2)]
+    house.clock.now += house.settings.writer_seconds + 1
+    outcomes.append(worker.read(PROJECT, house.load).outcome)
+
+    assert outcomes == [Outcome.BYPASS, Outcome.BYPASS, Outcome.MISS]
+
+
+def test_a_dead_writer_is_forgotten_even_while_others_keep_writing(house: House) -> None:
+    worker = house.worker()
+    with pytest.raises(RuntimeError), worker.writing("p1", "anna"):
+        raise RuntimeError("killed")
+
+    for _ in range(4):
+        house.clock.now += 20
+        with worker.writing("p1", "anna"):
+            house.commit()
+
+    assert worker.read(PROJECT, house.load).outcome is Outcome.MISS
+
+
+def test_a_write_whose_settlement_cannot_be_confirmed_is_not_acknowledged(house: House) -> None:
+    worker = house.worker()
+    worker.prepare()
+
+    with pytest.raises(OutcomeUnknown), worker.writing("p1", "anna"):
+        house.commit()
+        house.store.is_away = True
+
+
+def test_with_redis_away_the_first_write_ends_the_epoch_and_waits_and_later_ones_do_not(house: House) -> None:
+    worker = house.worker()
+    worker.read(PROJECT, house.load)
+    house.clock.now += 5
+    house.server.connected = False
+
+    for _ in range(2):
+        with worker.writing("p1", "anna"):
+            house.commit()
+
+    assert worker.status().mode == "off"
+    assert [seconds for seconds in house.clock.slept if seconds > 0] == [pytest.approx(1.1)]
+
+
+def test_a_worker_that_is_cut_off_makes_the_others_leave_the_old_epoch(house: House) -> None:
+    cut_off, other = house.worker(), house.worker()
+    other.read(PROJECT, house.load)
+    cut_off.prepare()
+    house.clock.now += 0.5
+    other.prepare()
+    cut_off._link.call = _fail  # type: ignore[method-assign]
+
+    with cut_off.writing("p1", "anna"):
+        house.commit()
+
+    assert other.read(PROJECT, house.load).entry.version == 2
+
+
+def _fail(*_: object, **__: object) -> list[object]:
+    raise RedisUnavailable("cut off")
+
+
+def test_redis_that_comes_back_is_used_again_after_a_second_with_nothing_of_the_old(house: House) -> None:
+    worker = house.worker()
+    worker.read(PROJECT, house.load)
+    house.server.connected = False
+    with worker.writing("p1", "anna"):
+        house.commit()
+    house.server.connected = True
+    house.clock.now += 2.5
+
+    readings = [worker.read(PROJECT, house.load) for _ in range(2)]
+
+    assert [reading.outcome for reading in readings] == [Outcome.MISS, Outcome.HIT]
+    assert readings[1].entry.version == 2
+
+
+def test_another_redis_process_is_never_read_under_the_old_epoch(house: House) -> None:
+    house.worker().read(PROJECT, house.load)
+    house.commit()  # its settlement reached the old process and is missing in the dump that the new one started from
+    house.run_id = "second"
+    house.clock.now += 2
+
+    fresh = house.worker()
+    readings = [fresh.read(PROJECT, house.load)]
+    house.clock.now += 1.5
+    readings += [fresh.read(PROJECT, house.load) for _ in range(3)]
+
+    assert [reading.entry.version for reading in readings] == [2, 2, 2, 2]
+    assert readings[-1].outcome is Outcome.HIT
+
+
+def test_a_release_that_stores_things_differently_reads_nothing_of_the_old_one(house: House) -> None:
+    house.worker().read(PROJECT, house.load)
+    house.clock.now += 2
+
+    newer = house.worker(representation="2")
+
+    assert newer.read(PROJECT, house.load).outcome is not Outcome.HIT
+
+
+def test_a_control_document_read_before_the_commit_would_leave_an_older_answer_behind(house: House) -> None:
+    """Rare at random: between the read and the commit Redis goes and comes, and a reader fills the new epoch's key."""
+    writer, other = house.worker(), house.worker()
+    other.read(PROJECT, house.load)
+
+    with writer.writing("p1", "anna"):
+        other._control.switch(other._control.observe(), on=True)
+        house.clock.now += 1.5
+        other.prepare()
+        assert other.read(PROJECT, house.load).outcome is Outcome.MISS
+        house.commit()
+
+    assert other.read(PROJECT, house.load).entry.version == 2
+
+
+def test_a_purge_forgets_entries_and_copies(house: House) -> None:
+    worker, other = house.worker(), house.worker()
+    worker.read(PROJECT, house.load)
+    other.read(PROJECT, house.load)
+    house.commit()  # by hand
+
+    worker.purge()
+
+    assert other.read(PROJECT, house.load).entry.version == 2
+    house.store.is_away = True
+    house.clock.now += 2
+    with pytest.raises(DatabaseUnavailable):
+        other.read(TIMELINE, house.load)
+
+
+def test_an_epoch_never_comes_back_even_when_the_control_document_was_lost(house: House) -> None:
+    house.worker().prepare()
+    assert house.store.state is not None
+    before = house.store.state.epoch
+    house.clock.now += 60
+    house.store.state = None
+
+    house.worker().prepare()
+
+    assert house.store.state.epoch > before
+
+
+def test_the_status_tells_epoch_mode_circuit_and_counts(house: House) -> None:
+    worker = house.worker()
+    assert worker.status().mode == "unknown"
+    for _ in range(3):
+        worker.read(PROJECT, house.load)
+    house.server.connected = False
+    worker.read(PROJECT, house.load)
+
+    status = worker.status()
+
+    assert (status.mode, status.circuit_open) == ("on", True)
+    assert status.server is not None and status.server.startswith("first/")
+    assert status.counts == {("project", "MISS"): 1, ("project", "HIT"): 2, ("project", "BYPASS"): 1}
+
+
+def test_a_worker_is_ready_once_it_has_known_the_epoch_for_long_enough(house: House) -> None:
+    worker = house.worker()
+    worker.prepare()
+    assert not worker.is_ready
+
+    house.clock.now += 1.2
+
+    assert worker.is_ready
