@@ -196,6 +196,18 @@ class Config:
         "open",
         "`open`: who knows a project's id may use it. `enforced`: only the owner named in `X-User-Id` may.",
     )
+    history_keep_all_hours: int = _setting(
+        "HISTORY_KEEP_ALL_HOURS",
+        _integer(24, 1_000_000),
+        24,
+        "For how many hours every saved version of a timeline is kept. After that `flask db sweep` thins out the unnamed ones.",
+    )
+    history_keep_hourly_days: int = _setting(
+        "HISTORY_KEEP_HOURLY_DAYS",
+        _integer(0, 40_000),
+        7,
+        "For how many days after that one version an hour is kept; later one a day is, for ever.",
+    )
     log_level: str = _setting(
         "LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`."
     )

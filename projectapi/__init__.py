@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -21,9 +22,14 @@ from projectapi.project import FRESH_START
 from projectapi.protocols import Backend
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
-from projectapi.stores import collections
+from projectapi.stores.announced import Announced, Owners
 from projectapi.stores.assembly import behind_cache, mongo_stores
 from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettings, MongoControlStore
+from projectapi.stores.database_info import CheckedRetry
+from projectapi.stores.database_schema import MongoDatabaseSchema
+from projectapi.stores.history_sweep import unannounced
+from projectapi.stores.housekeeping import MongoHousekeeping
+from projectapi.timeline.retention import RetentionPolicy
 
 if TYPE_CHECKING:
     from config import Config
@@ -56,10 +62,14 @@ def create_app(
     database = mongo_client[config.mongodb_database]
 
     # The data: stores over MongoDB, and caching is one line.
-    stores = mongo_stores(database, Retry(deadline_seconds=config.database_deadline_seconds), answers)
+    schema = MongoDatabaseSchema(database, Retry(deadline_seconds=config.database_deadline_seconds), mongodb_schema())
+    retry = CheckedRetry(schema.refuse_newer, deadline_seconds=config.database_deadline_seconds)
+    stores = mongo_stores(database, retry, answers)
     engine = _cache_engine(app, config, redis_url, database) if redis_url else None
+    announce = Announced(engine, Owners(stores.projects)).write if engine else unannounced
     if engine is not None:
         stores = behind_cache(stores, engine)
+    videos = MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes)
 
     app.extensions["projectapi"] = Backend(
         answers=stores.answers,
@@ -67,9 +77,12 @@ def create_app(
         timelines=stores.timelines,
         transcripts=stores.transcripts,
         idempotency=stores.idempotency,
-        videos=MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes),
+        videos=videos,
         cache=engine,
-        set_up_database=lambda: collections.set_up(database, mongodb_schema()),
+        housekeeping=MongoHousekeeping(database, retry, videos, announce),
+        retention=_retention(config),
+        schema=schema,
+        set_up_database=schema.set_up,
         close=mongo_client.close,
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
@@ -78,6 +91,11 @@ def create_app(
     api.init_app(app, max_body_bytes=config.max_body_bytes, cors_origins=config.cors_origins)
     cli.init_app(app)
     return app
+
+
+def _retention(config: Config) -> RetentionPolicy:
+    hours, days = config.history_keep_all_hours, config.history_keep_hourly_days
+    return RetentionPolicy(keep_all=timedelta(hours=hours), hourly=timedelta(days=days))
 
 
 def _cache_engine(

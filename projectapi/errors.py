@@ -22,6 +22,7 @@ film editor understands. The tree::
     │   ├── TimelineTooLarge            413  timeline_too_large
     │   └── VideoTooLarge               413  video_too_large
     ├── UnsupportedMediaType            415  unsupported_media_type
+    ├── RangeNotSatisfiable             416  range_not_satisfiable
     ├── ValidationFailed                422  validation_failed
     │   └── IdempotencyKeyReused        422  idempotency_key_reused
     ├── NotOffered                      501  not_offered
@@ -212,6 +213,14 @@ class UnsupportedMediaType(ProjectApiError):
     code = "unsupported_media_type"
     status = 415
     sentence = "This address does not take a body of this media type."
+
+
+class RangeNotSatisfiable(ProjectApiError):
+    """The range that was asked for begins behind the end of the file."""
+
+    code = "range_not_satisfiable"
+    status = 416
+    sentence = "The file is shorter than the place that was asked for."
 
 
 class ValidationFailed(ProjectApiError):

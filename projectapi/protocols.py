@@ -6,7 +6,7 @@ the errors that each method raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +26,9 @@ from projectapi.project import (
     Video,
 )
 from projectapi.timeline.patching import Patched
+from projectapi.timeline.retention import RetentionPolicy
 from projectapi.transcript_protocol import TranscriptStore
+from projectapi.upkeep import DatabaseSchema, Housekeeping
 
 CODINGS = ("zstd", "br", "gzip")
 """The content codings that answers can be sent in, the preferred one first: zstd is both the fastest and the smallest."""
@@ -236,6 +238,9 @@ class VideoFiles(Protocol):
     def discard(self, video: Video) -> None:
         """Delete the files of a video that no record names any more."""
 
+    def sweep(self, in_use: Set[str], older_than_seconds: float, *, dry_run: bool = False) -> Sequence[str]:
+        """Delete files older than this that nothing points to, and return their names; `in_use` holds the paths in records."""
+
     def path_of(self, video: Video) -> Path:
         """Return where the original lies. Raises VideoNotFound when the file is lost."""
 
@@ -291,6 +296,9 @@ class Backend:
     idempotency: IdempotencyStore
     videos: VideoFiles
     cache: Cache | None
+    housekeeping: Housekeeping
+    retention: RetentionPolicy
+    schema: DatabaseSchema
     set_up_database: Callable[[], Sequence[str]]
     close: Callable[[], None]
     version: str

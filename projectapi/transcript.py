@@ -1,8 +1,7 @@
 """What a transcript is, and how it changes: data, limits and pure rules.
 
 A segment is a JSON object ``{id, start_time, end_time, text, words, speaker_id, confidence, is_edited, edited_text}``, a word
-in it ``{text, start, end, confidence, is_filler}`` and perhaps ``speaker_id``; times are seconds of the video's own time. A
-changed segment is a new object and the others stay the same ones, by which a store sees what it has to write.
+in it ``{text, start, end, confidence, is_filler}`` and perhaps ``speaker_id``; times are seconds of the video's own time.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def init_app(app: Flask, origins: Collection[str]) -> None:
 
     def add_headers(response: Response) -> Response:
         origin = request.headers.get("Origin")
-        response.headers.add("Vary", "Origin")
+        response.vary.add("Origin")
         if origin in allowed:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Allow-Credentials"] = "true"

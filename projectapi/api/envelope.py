@@ -52,7 +52,7 @@ def _with_body(answer: Answer) -> tuple[Response, str | None]:
         return Response(answer.body, mimetype=JSON), answer.etag
     body, coding = answer.encoded(preferred_codings(request.headers.get("Accept-Encoding", "")))
     response = Response(body, mimetype=JSON)
-    response.headers["Vary"] = "Accept-Encoding"
+    response.vary.add("Accept-Encoding")
     if coding is None:
         return response, answer.etag
     response.headers["Content-Encoding"] = coding

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from mimetypes import guess_type
 from typing import cast
 
-from flask import Blueprint, Response, request, send_file
+from flask import Blueprint, Response, request
 from werkzeug.datastructures import FileStorage
 
 from projectapi.api.bodies import form, json_body
 from projectapi.api.context import backend, project_key
 from projectapi.api.envelope import success
+from projectapi.api.ranges import file_with_ranges
 from projectapi.api.uploading import UploadRequest
 from projectapi.errors import OutcomeUnknown, ProjectApiError, SpeechUnavailable, ThumbnailNotFound, VideoNotFound
 from projectapi.project import ProjectKey, Segment, Video
@@ -56,15 +58,8 @@ def record_video(key: ProjectKey, video: Video) -> None:
 def get_video(project_id: str) -> Response:
     """Return the original video, whole or the range that was asked for."""
     video = video_of(project_key(project_id))
-    return send_file(
-        backend().videos.path_of(video),
-        mimetype=video.content_type,
-        download_name=f"video_{project_id}.{video.path.rpartition('.')[2]}",
-        as_attachment=False,
-        conditional=True,
-        etag=video.sha256,
-        max_age=0,
-    )
+    name = f"video_{project_id}.{video.path.rpartition('.')[2]}"
+    return file_with_ranges(backend().videos.path_of(video), video.content_type, etag=video.sha256, name=name)
 
 
 @blueprint.get("/media/<project_id>/thumbnail")
@@ -73,13 +68,14 @@ def get_thumbnail(project_id: str) -> Response:
     video = backend().projects.get_summary(project_key(project_id)).video
     if video is None:
         raise ThumbnailNotFound
-    return send_file(backend().videos.thumbnail_path_of(video), mimetype="image/jpeg", conditional=True, max_age=0)
+    return file_with_ranges(backend().videos.thumbnail_path_of(video), "image/jpeg")
 
 
 @blueprint.get("/static/<path:path>")
 def get_static_file(path: str) -> Response:
     """Return a file of the media folder."""
-    return send_file(backend().videos.static_path(path), conditional=True, max_age=0)
+    file = backend().videos.static_path(path)
+    return file_with_ranges(file, guess_type(file.name)[0] or "application/octet-stream")
 
 
 @blueprint.post("/media/transcribe")

@@ -74,14 +74,14 @@ def compare_versions(project_id: str) -> Response:
     return success(data, f"Found {len(changes['changes'])} changes")
 
 
-@blueprint.get("/<project_id>/version/<int:version>")
+@blueprint.get("/<project_id>/version/<int(max=999999999):version>")
 def get_version(project_id: str, version: int) -> Response:
     """Return one version with its state."""
     revision = backend().timelines.get_revision(project_key(project_id), version)
     return success(revision_document(revision), "Timeline version found")
 
 
-@blueprint.post("/<project_id>/restore/<int:version>")
+@blueprint.post("/<project_id>/restore/<int(max=999999999):version>")
 def restore_version(project_id: str, version: int) -> Response:
     """Make an earlier version the current one again, as a new highest version."""
     timeline = backend().timelines.restore_revision(project_key(project_id), version, restored_by=owner(), write_id=write_id())

@@ -66,7 +66,7 @@ class Retry:
     def _retrying(self) -> Retrying:
         return Retrying(
             stop=stop_after_attempt(self._attempts),
-            wait=wait_exponential_jitter(initial=self._first_wait_seconds, max=1.0, jitter=self._first_wait_seconds),
+            wait=wait_exponential_jitter(multiplier=self._first_wait_seconds, max=1.0, jitter=self._first_wait_seconds),
             retry=retry_if_exception(is_transient),
             reraise=True,
         )

@@ -184,11 +184,37 @@ class TranscriptionCreation(TranscriptionUpdate):
 
 def transcription_data(transcript: Transcript) -> JsonObject:
     """Return a transcript as the /transcriptions addresses answer it."""
+    segments = [{**segment, "words": list(map(word_data, segment["words"]))} for segment in transcript.segments]
+    return _with_segments(transcript, segments)
+
+
+def transcript_state(transcript: Transcript | None) -> JsonObject | None:
+    """Return a transcript as projects show it: all its words in one list, as POST /media/transcribe answers them.
+
+    Its segments are the same as elsewhere but for their words, since there may be hours of those and nobody needs them twice.
+    """
+    if transcript is None:
+        return None
+    segments = [{name: segment[name] for name in segment if name != "words"} for segment in transcript.segments]
+    return {**_with_segments(transcript, segments), **transcribed(transcript.words, transcript.duration)}
+
+
+def transcribed(words: list[JsonObject], duration: float | None) -> JsonObject:
+    """Return the `data` of POST /media/transcribe."""
+    return {"transcript": list(map(word_data, words)), "duration": duration}
+
+
+def word_data(word: Mapping[str, Any]) -> JsonObject:
+    """Return a word with its mark of a filler in both spellings: one frontend reads `isFiller`, scripts `is_filler`."""
+    return {**word, "isFiller": word["is_filler"]}
+
+
+def _with_segments(transcript: Transcript, segments: list[JsonObject]) -> JsonObject:
     return {
         "_id": transcript.id,
         "project_id": transcript.project_id,
         "version": transcript.version,
-        "segments": [{**segment, "words": list(map(word_data, segment["words"]))} for segment in transcript.segments],
+        "segments": segments,
         "language": transcript.language,
         "model_used": transcript.model_used,
         "processing_time": transcript.processing_time,
@@ -201,23 +227,6 @@ def transcription_data(transcript: Transcript) -> JsonObject:
         "created_at": wire_time(transcript.created_at),
         "updated_at": wire_time(transcript.updated_at),
     }
-
-
-def transcript_state(transcript: Transcript | None) -> JsonObject | None:
-    """Return a transcript as projects show it: also as the words that POST /media/transcribe answers, and their `duration`."""
-    if transcript is None:
-        return None
-    return {**transcription_data(transcript), **transcribed(transcript.words, transcript.duration)}
-
-
-def transcribed(words: list[JsonObject], duration: float | None) -> JsonObject:
-    """Return the `data` of POST /media/transcribe."""
-    return {"transcript": list(map(word_data, words)), "duration": duration}
-
-
-def word_data(word: Mapping[str, Any]) -> JsonObject:
-    """Return a word with its mark of a filler in both spellings: one frontend reads `isFiller`, scripts `is_filler`."""
-    return {**word, "isFiller": word["is_filler"]}
 
 
 def _respelled_segments(value: Any) -> Any:

@@ -40,7 +40,13 @@ INDEXES: dict[str, list[IndexModel]] = {
             name="owner_name",
         ),
         IndexModel([("createdAt", ASCENDING)], name="createdAt"),
-        IndexModel([("isDeleted", ASCENDING), ("deletedAt", ASCENDING)], name="trash"),
+        IndexModel([("isDeleted", ASCENDING), ("deletedAt", ASCENDING), ("_id", ASCENDING)], name="trash_deletedAt"),
+        IndexModel(
+            [("purgeClaimed", ASCENDING), ("deletedAt", ASCENDING), ("_id", ASCENDING)],
+            name="purgeClaimed",
+            partialFilterExpression={"purgeClaimed": True},
+        ),
+        IndexModel([("schemaVersion", ASCENDING)], name="schemaVersion"),
     ],
     TIMELINE_STATES: [
         IndexModel(
@@ -50,6 +56,7 @@ INDEXES: dict[str, list[IndexModel]] = {
             partialFilterExpression={"committed": True},
         ),
         IndexModel([("projectId", ASCENDING), ("version", DESCENDING)], name="projectId_version"),
+        IndexModel([("schemaVersion", ASCENDING)], name="schemaVersion"),
     ],
     IDEMPOTENCY_KEYS: [IndexModel([("createdAt", ASCENDING)], name="expiry", expireAfterSeconds=IDEMPOTENCY_SECONDS)],
 }
@@ -85,6 +92,7 @@ def validators(timeline: Document) -> dict[str, Document]:
         "unsettledRevisions": {"bsonType": "array", "items": {"bsonType": "objectId"}},
         "transcriptState": _nullable("object"),
     }
+    claimed = {"purgeClaimed": {"bsonType": "bool"}}
     revision = {
         "projectId": {"bsonType": "string", "minLength": 1, "maxLength": 200},
         "version": {"bsonType": _WHOLE, "minimum": 1},
@@ -102,11 +110,13 @@ def validators(timeline: Document) -> dict[str, Document]:
         "sha256": texts,
         "state": {"bsonType": "binData"},
     }
-    return {PROJECTS: _strict(project), TIMELINE_STATES: _strict(revision)}
+    leaving = {"discardedAt": _nullable("date"), "orphanedAt": {"bsonType": "date"}}
+    return {PROJECTS: _strict(project, optional=claimed), TIMELINE_STATES: _strict(revision, optional=leaving)}
 
 
-def _strict(properties: Document) -> Document:
-    return {"$jsonSchema": {"bsonType": "object", "required": sorted(properties), "properties": properties}}
+def _strict(required: Document, *, optional: Document) -> Document:
+    properties = {**required, **optional}
+    return {"$jsonSchema": {"bsonType": "object", "required": sorted(required), "properties": properties}}
 
 
 def set_up(database: Database[Document], timeline: Document) -> Sequence[str]:
@@ -118,9 +128,11 @@ def set_up(database: Database[Document], timeline: Document) -> Sequence[str]:
     report = []
     with translated():
         existing = set(database.list_collection_names())
-        for name, validator in validators(timeline).items():
-            report.append(_set_up_validator(database, name, validator, name in existing))
-            names = database[name].create_indexes(INDEXES[name])
+        checks = validators(timeline)
+        for name, indexes in INDEXES.items():
+            if name in checks:
+                report.append(_set_up_validator(database, name, checks[name], name in existing))
+            names = database[name].create_indexes(indexes)
             report.append(f"{name}: {len(names)} indexes in place")
     return report
 

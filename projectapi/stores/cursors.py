@@ -44,6 +44,8 @@ def _decode(query: ListQuery) -> tuple[Any, ObjectId]:
         sort, descending, value, last_id = orjson.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
         if (sort, descending) != (query.sort.value, query.descending):
             raise ValueError("the cursor of another order")
+        if not isinstance(last_id, str):
+            raise TypeError("not an id")
         if query.sort is SortField.NAME:
             if not isinstance(value, str):
                 raise TypeError("not a name")

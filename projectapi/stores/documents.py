@@ -8,6 +8,7 @@ from typing import Any
 from bson import ObjectId
 
 from projectapi.project import SCHEMA_VERSION, Project, Timeline, Video, empty_timeline_state
+from projectapi.stores.migrations import upgrade_project
 from projectapi.timeline.states import escape_keys, unescape_keys
 
 Document = dict[str, Any]
@@ -64,6 +65,7 @@ def new_project_document(*, project_id: str, name: str, description: str | None,
 
 def project_from_document(document: Document) -> Project:
     """Return the project that a document holds; a projection without the timeline gives a project without one."""
+    document = upgrade_project(document)
     video = document.get("video")
     return Project(
         id=document["projectId"],

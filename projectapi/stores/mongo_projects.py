@@ -84,6 +84,8 @@ class MongoProjectStore(ProjectStore):
     def list_projects(self, query: ListQuery) -> ProjectPage:
         """See `ProjectStore.list_projects`."""
         conditions: Document = {"createdBy": query.owner, "isDeleted": query.deleted, **condition_after(query)}
+        if query.deleted:
+            conditions["purgeClaimed"] = {"$exists": False}
         if query.search:
             # Only ever a literal: a client's pattern could keep the database busy for ever.
             literal = {"$regex": re.escape(query.search), "$options": "i"}
@@ -141,8 +143,7 @@ class MongoProjectStore(ProjectStore):
             "thumbnail": f"/media/{key.id}/thumbnail" if video.thumbnail_path else None,
             "video": document_from_video(video),
         }
-        replaced = self._documents.change(key, values, projection={"video": True}, before=True)["video"]
-        # A repeated attempt that finds its own success sees the new record, whose files must stay.
+        replaced = self._documents.change(key, values, projection={"video": True}, before=True).get("video")
         if replaced is None or replaced["path"] == video.path:
             return None
         return video_from_document(replaced)

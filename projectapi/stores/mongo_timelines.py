@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from bson import ObjectId
 
-from projectapi.errors import Conflict, TimelineVersionNotFound, Unavailable
+from projectapi.errors import Conflict, ProjectNotFound, TimelineVersionNotFound, Unavailable
 from projectapi.project import (
+    DESCRIPTION_MAX,
     EntityTag,
     JsonObject,
     ProjectKey,
@@ -82,11 +83,9 @@ class MongoTimelineStore(TimelineStore):
         documents = self._revisions.newest(
             key.id, project["unsettledRevisions"], limit=limit, skip=skip, with_state=with_state
         )
-        current = _current_id(project)
+        head = project["timelineHead"]
         return [
-            revision_from_document(
-                document, current=current, state=self._revisions.decoded(document) if with_state else None
-            )
+            revision_from_document(document, head=head, state=self._revisions.decoded(document) if with_state else None)
             for document in documents
         ]
 
@@ -94,7 +93,7 @@ class MongoTimelineStore(TimelineStore):
         """See `TimelineStore.get_revision`."""
         project = self._projects.find(key, HEAD)
         document = self._revisions.find(key.id, project["unsettledRevisions"], version)
-        return revision_from_document(document, current=_current_id(project), state=self._revisions.decoded(document))
+        return revision_from_document(document, head=project["timelineHead"], state=self._revisions.decoded(document))
 
     def restore_revision(
         self, key: ProjectKey, version: int, *, restored_by: str, write_id: str | None = None
@@ -104,9 +103,10 @@ class MongoTimelineStore(TimelineStore):
         if current is not None and current.version == version:
             return current
         revision = self.get_revision(key, version)
+        name = f"Restored version {version}" + (f": {revision.description}" if revision.description else "")
         save = TimelineSave(
             state=revision.state if revision.state is not None else empty_timeline_state(),
-            description=f"Restored version {version}" + (f": {revision.description}" if revision.description else ""),
+            description=name[:DESCRIPTION_MAX],
             change_summary=f"Restored from version {version}",
             saved_by=restored_by,
         )
@@ -119,24 +119,30 @@ class MongoTimelineStore(TimelineStore):
         document = self._revisions.find_by_id(ObjectId(revision_id))
         if document is None:
             raise TimelineVersionNotFound
-        project = self._projects.find(ProjectKey(document["projectId"], owner), HEAD)
+        try:
+            project = self._projects.find(ProjectKey(document["projectId"], owner), HEAD)
+        except ProjectNotFound as no_project:
+            raise TimelineVersionNotFound from no_project
         if not (document["committed"] or document["_id"] in project["unsettledRevisions"]):
             raise TimelineVersionNotFound
-        return revision_from_document(document, current=_current_id(project))
+        return revision_from_document(document, head=project["timelineHead"])
 
     def describe_revision(self, revision: Revision, values: JsonObject) -> Revision:
         """See `TimelineStore.describe_revision`."""
-        key, revision_id, mark = ProjectKey(revision.project_id), ObjectId(revision.id), new_write_id()
+        key = ProjectKey(self.find_revision(revision.id).project_id)
+        revision_id, mark = ObjectId(revision.id), new_write_id()
         fields = {"description": "description", "change_summary": "changeSummary"}
         changes: Document = {fields[name]: value for name, value in values.items()} | {"updatedAt": now()}
-        self._revisions.update(key.id, revision_id, changes)
-        # The project repeats these words of its current revision; a miss means that it is not the current one (any more).
-        head = {f"timelineHead.{name}": value for name, value in changes.items()} | {"timelineHead.tag": mark}
-        self._writer.swap(key, {"timelineHead._id": revision_id}, marked_update(head, mark), mark)
+        head = {**changes, "tag": mark, "isDescribed": True}
+        update = marked_update({f"timelineHead.{name}": value for name, value in head.items()}, mark)
+        # A miss means that it is not the current version (any more), and so never will be: then the words are its own.
+        if not self._writer.swap(key, {"timelineHead._id": revision_id}, update, mark):
+            self._revisions.update(key.id, revision_id, changes)
         return self.find_revision(revision.id)
 
     def delete_revision(self, revision: Revision) -> None:
         """See `TimelineStore.delete_revision`."""
+        revision = self.find_revision(revision.id)
         if revision.is_current:
             raise Conflict("The current version of a timeline cannot be deleted. Save or restore another one first.")
         key, revision_id = ProjectKey(revision.project_id), ObjectId(revision.id)
@@ -144,8 +150,7 @@ class MongoTimelineStore(TimelineStore):
             current_id, mark = self._settle_all(key), new_write_id()
             update = marked_update({"unsettledRevisions": [current_id]}, mark)
             if self._writer.swap(key, {"timelineHead._id": current_id}, update, mark):
-                # Later revisions may stand on this one's bytes: it only stops being history, and the sweep removes it in time.
-                return self._revisions.update(key.id, revision_id, {"committed": False, "updatedAt": now()})
+                return self._revisions.discard(key.id, revision_id, now())
         raise Unavailable
 
     def _settle_all(self, key: ProjectKey) -> ObjectId:
@@ -153,7 +158,3 @@ class MongoTimelineStore(TimelineStore):
         self._revisions.settle(key.id, head["unsettledRevisions"])
         current: ObjectId = head["timelineHead"]["_id"]
         return current
-
-
-def _current_id(project: Document) -> ObjectId | None:
-    return project["timelineHead"]["_id"] if project["timelineHead"] else None

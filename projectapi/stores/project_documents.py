@@ -46,7 +46,7 @@ class ProjectDocuments:
         ProjectNotFound, and PreconditionFailed when `expected` is given and is not the current tag.
         """
         mark = write_id or new_write_id()
-        conditions = project_filter(key, deleted=deleted)
+        conditions = unmarked(project_filter(key, deleted=deleted), mark)
         if expected is not None:
             conditions |= {"version": expected.version, "lastWrite": expected.tag}
         update = marked_update(values, mark)
@@ -56,7 +56,9 @@ class ProjectDocuments:
             return self.collection.find_one_and_update(conditions, update, projection, return_document=when)
 
         def landed() -> Document | None:
-            return self.collection.find_one({"projectId": key.id, "recentWrites": mark}, projection)
+            document = self.find_landed(key.id, mark, projection)
+            # What was there before an attempt whose answer got lost, nobody knows any more.
+            return {} if before and document is not None else document
 
         if write_id and (done := self.retry.read(landed)):
             return done
@@ -65,6 +67,18 @@ class ProjectDocuments:
         if document is None:
             self._explain_miss(key, deleted)
         return document
+
+    def find_landed(self, project_id: str, mark: str, projection: Mapping[str, Any] | None = None) -> Document | None:
+        """Return the project's document if the write with this mark was done, else None; run it inside a `Retry`.
+
+        It asks by a write that changes nothing. A read would also find what only the primary has so far; a write, be it an
+        empty one, is answered when a majority has it and all that came before.
+        """
+        conditions = {"projectId": project_id, "recentWrites": mark}
+        nothing = {"$set": {"projectId": project_id}}
+        return self.collection.find_one_and_update(
+            conditions, nothing, projection, return_document=ReturnDocument.AFTER
+        )
 
     def _explain_miss(self, key: ProjectKey, deleted: bool) -> NoReturn:
         fields = {"version": True, "lastWrite": True, "updatedAt": True}
@@ -77,9 +91,17 @@ class ProjectDocuments:
 def project_filter(key: ProjectKey, *, deleted: bool = False) -> Document:
     """Return the filter that finds the project, if whoever asks may see it."""
     conditions: Document = {"projectId": key.id, "isDeleted": deleted}
+    if deleted:
+        # A purge has begun with it: parts of it may be gone, so it must not come back.
+        conditions["purgeClaimed"] = {"$exists": False}
     if key.owner is not None:
         conditions["createdBy"] = key.owner
     return conditions
+
+
+def unmarked(conditions: Document, mark: str) -> Document:
+    """Return the conditions of a write that is not done again where it was done: also not by an attempt that arrives late."""
+    return {**conditions, "recentWrites": {"$ne": mark}}
 
 
 def marked_update(values: Document, write_id: str, unset: Iterable[str] = ()) -> Document:

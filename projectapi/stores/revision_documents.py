@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from datetime import datetime
 from typing import cast
 
 from bson import Binary, ObjectId
@@ -22,7 +22,7 @@ from projectapi.errors import TimelineVersionNotFound
 from projectapi.infra.retry import Retry
 from projectapi.project import SCHEMA_VERSION, JsonObject, Revision, Timeline
 from projectapi.stores.documents import Document
-from projectapi.timeline.revisions import EncodedState, Keyframe, decode, encode_next, load_state
+from projectapi.timeline.revisions import EncodedState, HistoryDamaged, Keyframe, decode, encode_next, load_state
 
 _KEYFRAME_CACHE_BYTES = 32 * 2**20
 _WITHOUT_STATE = {"state": False}
@@ -38,12 +38,20 @@ class RevisionDocuments:
         self._keyframes_lock = threading.Lock()
 
     def write(self, document: Document) -> None:
-        """Store a revision under its own `_id`; doing it twice is doing it once, and a committed one is left alone."""
-        key = {"_id": document["_id"], "projectId": document["projectId"], "committed": False}
+        """Store a revision under its own `_id`, in place of what an earlier race for a lower version left there.
+
+        Doing it twice is doing it once, and what is committed or of the same version is left alone.
+        """
+        key = {"_id": document["_id"], "projectId": document["projectId"]}
+        # An attempt that arrives late must not put back what a later one has replaced.
+        outdated = {**key, "committed": False, "version": {"$lt": document["version"]}}
 
         def replace() -> None:
-            with suppress(DuplicateKeyError):
-                self.collection.replace_one(key, document, upsert=True)
+            try:
+                self.collection.replace_one(outdated, document, upsert=True)
+            except DuplicateKeyError:
+                if self.collection.find_one(key, {"_id": True}) is None:
+                    raise
 
         self._retry.repeat(replace)
 
@@ -54,8 +62,13 @@ class RevisionDocuments:
 
     def settle(self, project_id: str, revision_ids: Sequence[ObjectId]) -> None:
         """Flag revisions that a project lists as committed, so that the list may be shortened."""
-        conditions = {"projectId": project_id, "_id": {"$in": list(revision_ids)}}
+        # A save that read the list just before one of them was discarded must not bring it back.
+        conditions = {"projectId": project_id, "_id": {"$in": list(revision_ids)}, "discardedAt": None}
         self._retry.repeat(lambda: self.collection.update_many(conditions, {"$set": {"committed": True}}))
+
+    def discard(self, project_id: str, revision_id: ObjectId, at: datetime) -> None:
+        """Take a settled revision out of history for good; its bytes stay, as later revisions may stand on them."""
+        self.update(project_id, revision_id, {"committed": False, "discardedAt": at, "updatedAt": at})
 
     def find(self, project_id: str, unsettled: Sequence[ObjectId], version: int) -> Document:
         """Return the committed revision of this version. Raises TimelineVersionNotFound."""
@@ -90,12 +103,18 @@ class RevisionDocuments:
 
     def encoded(self, project_id: str, state: bytes, keyframe: ObjectId | None, deltas: int) -> EncodedState:
         """Return the compressed form of a state, standing alone or on `keyframe`, on which `deltas` revisions stand already."""
-        base = Keyframe(self._keyframe(project_id, keyframe), deltas) if keyframe else None
-        return encode_next(state, base)
+        return encode_next(state, self._base(project_id, keyframe, deltas) if keyframe else None)
 
     def decoded(self, document: Document) -> JsonObject:
         """Return the state of a revision, exactly as it was saved."""
         return cast(JsonObject, load_state(self._raw(document)))
+
+    def _base(self, project_id: str, keyframe: ObjectId, deltas: int) -> Keyframe | None:
+        try:
+            return Keyframe(self._keyframe(project_id, keyframe), deltas)
+        except (TimelineVersionNotFound, HistoryDamaged):
+            # Whatever became of older versions, the next one must be saved: it stands alone.
+            return None
 
     def _raw(self, document: Document) -> bytes:
         base = self._keyframe(document["projectId"], document["keyframe"]) if document["encoding"] == "delta" else None
@@ -147,18 +166,21 @@ def new_revision_document(
     }
 
 
-def revision_from_document(document: Document, *, current: ObjectId | None, state: JsonObject | None = None) -> Revision:
-    """Return the history entry that a document holds; `current` is the id of the project's current revision."""
+def revision_from_document(document: Document, *, head: Document | None, state: JsonObject | None = None) -> Revision:
+    """Return the history entry that a document holds; `head` is the project's `timelineHead`."""
+    is_current = head is not None and document["_id"] == head["_id"]
+    # The words of the current version are edited in the project alone, so that the two can never disagree.
+    words = head if head is not None and is_current else document
     return Revision(
         id=str(document["_id"]),
         project_id=document["projectId"],
         version=document["version"],
-        description=document["description"],
-        change_summary=document["changeSummary"],
+        description=words["description"],
+        change_summary=words["changeSummary"],
         created_by=document["createdBy"],
         created_at=document["createdAt"],
-        updated_at=document["updatedAt"],
-        is_current=document["_id"] == current,
+        updated_at=words["updatedAt"],
+        is_current=is_current,
         state=state,
     )
 

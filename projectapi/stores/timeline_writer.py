@@ -20,7 +20,14 @@ from projectapi.errors import TimelineTooLarge, Unavailable
 from projectapi.infra.retry import Retry
 from projectapi.project import EntityTag, JsonObject, ProjectKey, Timeline, TimelineSave, new_write_id, now
 from projectapi.stores.documents import Document, state_to_store, timeline_from_head
-from projectapi.stores.project_documents import ProjectDocuments, lost_race, marked_update, project_filter, raise_not_found
+from projectapi.stores.project_documents import (
+    ProjectDocuments,
+    lost_race,
+    marked_update,
+    project_filter,
+    raise_not_found,
+    unmarked,
+)
 from projectapi.stores.revision_documents import RevisionDocuments, new_revision_document, timeline_from_revision
 from projectapi.timeline.retention import is_named
 from projectapi.timeline.revisions import dump_state
@@ -75,9 +82,9 @@ class TimelineWriter:
         mark = write_id or new_write_id()
         revision_id = _revision_id(mark)
         for race in range(RACES_MAX):
-            before = self._head(key, revision_id, projection, expected)
-            if write_id and (done := self._done_before(key, before, revision_id)):
+            if write_id and (done := self._done_before(key, revision_id)):
                 return done
+            before = self._head(key, revision_id, projection, expected)
             proposal = propose(before)
             if _adds_nothing(proposal, before):
                 return timeline_from_head(before, key.id, proposal.save.state)
@@ -85,19 +92,18 @@ class TimelineWriter:
             if saved is not None:
                 return saved
             time.sleep(random.uniform(0, min(0.2, 0.005 * 2**race)))
-        self._revisions.remove(key.id, revision_id)
         raise Unavailable
 
     def swap(self, key: ProjectKey, conditions: Document, update: Document, mark: str) -> bool:
         """Change the project if `conditions` still hold; tell whether that was done."""
 
+        conditions = unmarked(project_filter(key) | conditions, mark)
+
         def change() -> bool:
-            result = self._projects.collection.update_one(project_filter(key) | conditions, update)
-            return result.matched_count == 1
+            return self._projects.collection.update_one(conditions, update).matched_count == 1
 
         def landed() -> bool | None:
-            marked = {"projectId": key.id, "recentWrites": mark}
-            return True if self._projects.collection.find_one(marked, {"_id": True}) else None
+            return True if self._projects.find_landed(key.id, mark, {"_id": True}) else None
 
         # A miss may be our own earlier attempt that arrived late, so the mark is looked for before a race is called lost.
         return self._retry.write(change, landed) or bool(self._retry.read(landed))
@@ -125,10 +131,13 @@ class TimelineWriter:
         head = current["timelineHead"]
         raise lost_race(timeline_tag(current), head["updatedAt"] if head else None)
 
-    def _done_before(self, key: ProjectKey, before: Document, revision_id: ObjectId) -> Timeline | None:
+    def _done_before(self, key: ProjectKey, revision_id: ObjectId) -> Timeline | None:
         """Return the version that an earlier sending of the same write made, if it made one."""
         document = self._revisions.find_by_id(revision_id, key.id)
-        if document is None or not (document["committed"] or revision_id in before["unsettledRevisions"]):
+        if document is None:
+            return None
+        project = self._projects.find(key, HEAD)
+        if not (document["committed"] or revision_id in project["unsettledRevisions"]):
             return None
         return timeline_from_revision(document, self._revisions.decoded(document))
 
@@ -160,12 +169,20 @@ class TimelineWriter:
         self._revisions.write(document)
         unsettled = [*self._settled_down(key.id, before["unsettledRevisions"]), revision_id]
         values = {**proposal.values, "timelineVersion": version, "timelineHead": head, "unsettledRevisions": unsettled}
-        conditions = {"timelineVersion": before["timelineVersion"]}
+        # Also the list must be the one that was read: a revision that was just taken off it must not come back.
+        conditions = {name: before[name] for name in ("timelineVersion", "unsettledRevisions")}
         if previous:
-            conditions["timelineHead._id"] = previous["_id"]
+            conditions["timelineHead.tag"] = previous["tag"]
+            self._keep_words(key.id, previous)
         if not self.swap(key, conditions, marked_update(values, mark, proposal.unset), mark):
             return None
         return timeline_from_head({"timelineHead": head, "timelineVersion": version}, key.id, proposal.save.state)
+
+    def _keep_words(self, project_id: str, head: Document) -> None:
+        """Give a revision that is to be an earlier one the words that were edited while it was the current one."""
+        if head.get("isDescribed"):
+            words = {name: head[name] for name in ("description", "changeSummary", "updatedAt")}
+            self._revisions.update(project_id, head["_id"], words)
 
     def _settled_down(self, project_id: str, unsettled: Sequence[ObjectId]) -> Sequence[ObjectId]:
         if len(unsettled) < _UNSETTLED_MAX:

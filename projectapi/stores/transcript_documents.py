@@ -72,7 +72,7 @@ def too_large() -> BodyTooLarge:
 
 
 def _differing_segments(before: list[JsonObject], after: list[JsonObject]) -> Document:
-    changed = [index for index, segment in enumerate(after) if index >= len(before) or segment is not before[index]]
+    changed = [index for index, segment in enumerate(after) if index >= len(before) or segment != before[index]]
     if len(after) < len(before) or len(changed) > _SINGLE_WRITES_MAX:
         return {"segments": after}
     return {f"segments.{index}": after[index] for index in changed}

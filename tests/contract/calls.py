@@ -6,7 +6,8 @@ import io
 from typing import Any
 
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
 
 from tests.contract.shapes import JsonObject, assert_success
 
@@ -29,9 +30,10 @@ def post_video(
     headers: dict[str, str] | None = None,
 ) -> TestResponse:
     """Upload a video as the frontends do: a form with a file and the project's id."""
-    form = {"file": (io.BytesIO(video), name, content_type), "project_id": project_id}
-    with client.post("/media/upload", data=form, headers=headers) as response:
-        return response
+    form = {"file": FileStorage(io.BytesIO(video), name, content_type=content_type), "project_id": project_id}
+    # The client of the tests would put a large form into a temporary file and leave it open.
+    boundary, body = encode_multipart(form)
+    return client.post("/media/upload", data=body, content_type=f"multipart/form-data; boundary={boundary}", headers=headers)
 
 
 def upload(client: FlaskClient, project_id: str, video: bytes, **options: Any) -> JsonObject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,14 +62,10 @@ def media_dir(app: Flask) -> Path:
 
 
 @pytest.fixture
-def app_log(caplog: pytest.LogCaptureFixture, app: Flask) -> Iterator[pytest.LogCaptureFixture]:
+def app_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """What the application logs, down to the last detail; its loggers do not pass records on to the root."""
-    import logging
-
     logger = logging.getLogger("projectapi")
-    before = logger.level
     logger.addHandler(caplog.handler)
-    logger.setLevel(logging.DEBUG)
-    yield caplog
-    logger.setLevel(before)
+    with caplog.at_level(logging.DEBUG, logger="projectapi"):
+        yield caplog
     logger.removeHandler(caplog.handler)

@@ -260,8 +260,9 @@ def test_a_large_video_is_taken_although_json_may_not_be_that_large(make_app: Ap
 
 def test_the_limit_of_two_gigabytes_is_said_as_frontends_know_it(make_app: AppMaker) -> None:
     client = make_app().test_client()
-    headers = {"Content-Length": str(3 * 2**30), "Content-Type": "multipart/form-data; boundary=x"}
+    announced = {"CONTENT_LENGTH": str(3 * 2**30), "CONTENT_TYPE": "multipart/form-data; boundary=x"}
 
-    body = assert_error(client.post("/media/upload", data=b"", headers=headers), 413, "video_too_large")
+    response = client.post("/media/upload", environ_overrides=announced)
 
+    body = assert_error(response, 413, "video_too_large")
     assert body["error"] == "File size too large. Maximum size is 2GB."

@@ -146,7 +146,7 @@ def test_the_usual_commands_bring_the_same_stand_ins(tmp_path: Path, command: tu
         )
     try:
         assert wait_until(lambda: serves(app), DEADLINE_SECONDS), (tmp_path / "server.log").read_text()
-        assert app.request("GET", "/health/readiness").status == 200
+        assert app.request("GET", "/projects").status == 200
         assert (tmp_path / "instance" / "devstack.json").exists()
     finally:
         server.terminate()

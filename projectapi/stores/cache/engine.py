@@ -14,7 +14,7 @@ from typing import Protocol
 from projectapi.errors import DatabaseUnavailable
 from projectapi.infra.redis_client import RedisUnavailable
 from projectapi.stores.cache.control import Clock, Control, ControlStore
-from projectapi.stores.cache.entry import Entry, MalformedEntry
+from projectapi.stores.cache.entry import Entry, Head, MalformedEntry
 from projectapi.stores.cache.flights import Event, Flights
 from projectapi.stores.cache.keys import CacheKey
 from projectapi.stores.cache.local import LocalEntries
@@ -178,14 +178,16 @@ class CacheEngine:
         """Return the copy of an answer, of any age within the limit.
 
         The copy in Redis goes when a newer state was acknowledged; what this worker holds in memory does not, and so is asked
-        only when Redis cannot be.
+        only when Redis cannot be. A worker that was started while the database is away takes the copy that it finds.
         """
-        state = self._control.known
-        if not self.settings.copy_seconds or state is None:
+        if not self.settings.copy_seconds:
             return None
+        state = self._control.known
         try:
-            stored = self._shared.copy(state, key)
-            entry = Entry.parse(stored) if stored else None
+            stored = self._shared.copy(state.server or None if state else None, key)
+            if not stored or (state and Head.parse(stored).copies != state.copies):
+                return None
+            entry: Entry | None = Entry.parse(stored)
         except RedisUnavailable:
             entry = self._local.get(key.name)
         except MalformedEntry:

@@ -15,13 +15,13 @@ from typing import NamedTuple, Self
 
 from projectapi.stores.cache.codings import CODINGS, IDENTITY, compress, decompress_zstd
 
-ETAG_MAX_BYTES = 89
+ETAG_MAX_BYTES = 81
 _NOTE = "note"
 _PARTS = (_NOTE, *CODINGS, IDENTITY)
 _NOBODY = bytes(16)
 
-# state, fill, generation, absent, version, stored at, expires at, load time, length, checksum, sizes of the parts, owner, tag
-_HEAD = struct.Struct(f">c16s16s?QddfII5I16s{ETAG_MAX_BYTES + 1}p")
+# state, fill, generation, copies, absent, version, stored at, expires at, load time, length, checksum, sizes, owner, tag
+_HEAD = struct.Struct(f">c16s16sQ?QddfII5I16s{ETAG_MAX_BYTES + 1}p")
 HEAD_BYTES = _HEAD.size
 
 
@@ -40,6 +40,7 @@ class Head(NamedTuple):
     state: bytes
     fill: bytes
     generation: bytes
+    copies: int
     absent: bool
     version: int
     stored_at: float
@@ -73,7 +74,7 @@ class Head(NamedTuple):
 class Entry:
     """A finished answer: its body in every content coding that is known of it, and what a client may ask about it.
 
-    `version` is the version of the project in it; `etag` the entity tag as sent (≤ 89 bytes); `note` short text that travels
+    `version` is the version of the project in it; `etag` the entity tag as sent (≤ 81 bytes); `note` short text that travels
     with the body (a list's next cursor); `absent` says that there is no such thing. `stored_at` is seconds since 1970, 0 when
     it comes straight from the database.
     """
@@ -176,10 +177,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a fill adds to an entry: its id, the generation it belongs to, times in seconds since 1970."""
+    """What a fill adds: its id, the generation and the set of copies that it belongs to, times in seconds since 1970."""
 
     fill: bytes
     generation: bytes
+    copies: int
     stored_at: float
     expires_at: float
     load_seconds: float
@@ -195,6 +197,7 @@ def pack(entry: Entry, stamp: Stamp, codings: Sequence[str]) -> bytes:
         b"V",
         stamp.fill,
         stamp.generation,
+        stamp.copies,
         entry.absent,
         entry.version,
         stamp.stored_at,

@@ -46,9 +46,9 @@ class CacheKey(NamedTuple):
         """Return the Redis key of the entry under `epoch`."""
         return f"{PREFIX}:{epoch}:{self.name}"
 
-    def copy(self, copies: int) -> str:
-        """Return the Redis key of the copy that outlives the entry, in the set of copies named `copies`."""
-        return f"{PREFIX}:copy{copies}:{self.name}"
+    def copy(self) -> str:
+        """Return the Redis key of the copy that outlives the entry, and its epoch."""
+        return f"{PREFIX}:copy:{self.name}"
 
     def generation(self, epoch: int) -> str:
         """Return the Redis key of the generation of the owner's lists."""
@@ -62,10 +62,10 @@ class Slot(NamedTuple):
     copies: list[str]
 
 
-def slots_of_write(epoch: int, copies: int, kinds: Iterable[str], project_id: str, owner: str | None) -> list[Slot]:
+def slots_of_write(epoch: int, kinds: Iterable[str], project_id: str, owner: str | None) -> list[Slot]:
     """Return the slots that a write to a project of `owner` makes outdated (None: no list shows it)."""
     keys = [CacheKey.of_project(kind, project_id) for kind in kinds]
-    slots = [Slot([key.entry(epoch) for key in keys], [key.copy(copies) for key in keys])]
+    slots = [Slot([key.entry(epoch) for key in keys], [key.copy() for key in keys])]
     if owner is not None:
         slots.append(Slot([CacheKey.of_list(owner, "").generation(epoch)], []))
     return slots

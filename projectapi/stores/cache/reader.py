@@ -185,7 +185,7 @@ class Reader:
         seconds = self.seconds_to_live(key.kind, entry)
         now = self._clock.time()
         # A new id for every fill: an entry that went and came back must not pass for the one that was read before.
-        stamp = Stamp(secrets.token_hex(8).encode(), generation, now, now + seconds, took)
+        stamp = Stamp(secrets.token_hex(8).encode(), generation, state.copies, now, now + seconds, took)
         entry.stored_at = now
         copy_seconds = 0.0 if entry.absent else self._settings.copy_seconds
         self._local.keep(key.name, entry)

@@ -69,7 +69,7 @@ class SharedCache:
         self, state: ControlState, key: CacheKey, expected: bytes, answer: bytes, seconds: float, copy_seconds: float
     ) -> None:
         """Store `answer` for `seconds`, and a copy if `copy_seconds` is not 0, if the key still begins with `expected`."""
-        keys = [key.entry(state.epoch), key.copy(state.copies)]
+        keys = [key.entry(state.epoch), key.copy()]
         self._run(state, scripts.FILL, keys, (expected, answer, round(seconds * 1000), round(copy_seconds * 1000)))
 
     def abandon(self, state: ControlState, key: CacheKey, lease: bytes) -> None:
@@ -105,10 +105,10 @@ class SharedCache:
             commands.append(_command(scripts.END, [*slot.entries, *slot.copies], arguments))
         self._link.call(state.server, *commands, urgent=True)
 
-    def copy(self, state: ControlState, key: CacheKey) -> bytes | None:
-        """Return the stored copy that outlives the entry."""
+    def copy(self, server: str | None, key: CacheKey) -> bytes | None:
+        """Return the stored copy that outlives the entry; `server` None asks whichever answers."""
         value: bytes | None
-        (value,) = self._link.call(state.server or None, ("GET", key.copy(state.copies)))
+        (value,) = self._link.call(server, ("GET", key.copy()))
         return value
 
     def _run(self, state: ControlState, script: str, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Reply:

@@ -152,7 +152,7 @@ class Writer:
         )
 
     def _slots(self, state: ControlState, write: Write) -> list[Slot]:
-        return slots_of_write(state.epoch, state.copies, self._settings.project_kinds, write.project_id, write.owner)
+        return slots_of_write(state.epoch, self._settings.project_kinds, write.project_id, write.owner)
 
     def _answers(self, state: ControlState, write: Write) -> dict[str, tuple[bytes, float]]:
         """Return the published answers as they are stored, by key."""
@@ -161,7 +161,7 @@ class Writer:
         for kind, entry in write.published.items():
             seconds = self._seconds_to_live(kind, entry)
             # Nobody knows yet how long a read takes; 0 means that it is never renewed early.
-            stamp = Stamp(secrets.token_hex(8).encode(), _NO_GENERATION, now, now + seconds, 0.0)
+            stamp = Stamp(secrets.token_hex(8).encode(), _NO_GENERATION, state.copies, now, now + seconds, 0.0)
             # One coding now, the others when somebody asks: a save should not wait for compression.
             answer = pack(entry, stamp, self._settings.codings[:1])
             answers[CacheKey.of_project(kind, write.project_id).entry(state.epoch)] = (answer, seconds)

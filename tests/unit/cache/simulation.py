@@ -1,7 +1,7 @@
 """A small world in which the real cache engine runs step by step, in any order that chance picks, with faults in between.
 
-Every worker is a real `CacheEngine` over the real `RedisLink`, over fakeredis (which runs the real Lua scripts); every reader and
-every writer is a greenlet that hands control back to the world before and after each thing that it says to Redis, to the
+Every worker is a real `CacheEngine` over the real `RedisLink`, over fakeredis (which runs the real Lua scripts); every reader
+and every writer is a greenlet that hands control back to the world before and after each thing that it says to Redis, to the
 database or to a clock. Time passes only when the world says so. What is checked is the promise itself: a read that starts after
 a write was acknowledged returns that write or a later one.
 """
@@ -15,13 +15,12 @@ from typing import Any
 from unittest import mock
 
 import fakeredis
-import redis
-from fakeredis import FakeRedisConnection, FakeServer
-from greenlet import greenlet
+from fakeredis import FakeRedisConnection
+from greenlet import getcurrent
 
 from projectapi.errors import DatabaseUnavailable, OutcomeUnknown
-from projectapi.infra.redis_client import RedisLink
-from projectapi.stores.cache import CacheEngine, CacheKey, CacheSettings, ControlState, Entry, Outcome
+from projectapi.stores.cache import CacheKey, ControlState, Entry, Outcome
+from tests.unit.cache.simulated_parts import SERVER, Killed, Task, Worker
 
 PROJECT_ID = "p1"
 OWNER = "anna"
@@ -30,138 +29,7 @@ KEYS = (
     CacheKey.of_project("timeline", PROJECT_ID),
     CacheKey.of_list(OWNER, "first page"),
 )
-SETTINGS = CacheSettings(ttl_seconds={"project": 300.0, "timeline": 300.0, "list": 300.0}, codings=())
-# One server for all worlds: making a Lua runtime costs more than a whole schedule.
-_SERVER = FakeServer()
-_ADMIN = fakeredis.FakeRedis(server=_SERVER, protocol=2)
-
-
-class Killed(BaseException):
-    """The worker process was killed: nothing in it runs any more."""
-
-
-class Task:
-    """One reader or writer: a greenlet, the worker that it runs in, and the time before which it need not be woken."""
-
-    def __init__(self, world: World, worker: Worker | None, body: Callable[[], None], start_at: float) -> None:
-        self.worker = worker
-        self.wake_at = start_at
-        self.greenlet = greenlet(self._guarded(body), parent=world.main)
-
-    @staticmethod
-    def _guarded(body: Callable[[], None]) -> Callable[[], None]:
-        def run() -> None:
-            try:
-                body()
-            except (Killed, DatabaseUnavailable):
-                return
-
-        return run
-
-
-class SimulatedConnection(FakeRedisConnection):
-    """A connection to the fake server on which commands and replies can be lost."""
-
-    def __init__(self, *, world: World, worker: Worker, **options: Any) -> None:
-        super().__init__(**options)
-        self._world, self._worker = world, worker
-        self._process = world.process
-        self._reply_is_lost = False
-
-    def on_connect(self) -> None:
-        self._process = self._world.process
-        self._reply_is_lost = False
-
-    def _connect(self) -> Any:
-        if self._worker.is_cut_off:
-            raise redis.ConnectionError("cut off")
-        return super()._connect()
-
-    def can_read(self, timeout: float | None = 0) -> bool:
-        return self._process != self._world.process or super().can_read(timeout)
-
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        self._world.step()
-        fault = self._world.draw_operation_fault()
-        if self._worker.is_cut_off or self._process != self._world.process or fault == "lost":
-            self._time_out()
-        if fault == "delayed":
-            self._world.execute_later(command)
-            self._time_out()
-        self._reply_is_lost = fault == "reply lost"
-        super().send_packed_command(command, check_health)
-
-    def read_response(self, **options: Any) -> Any:
-        self._world.step()
-        if self._reply_is_lost or self._worker.is_cut_off or self._process != self._world.process:
-            self._time_out()
-        return super().read_response(**options)
-
-    def _time_out(self) -> None:
-        self._world.sleep(0.2)
-        self.disconnect()
-        raise redis.TimeoutError("no answer")
-
-
-class SimulatedEvent:
-    """threading.Event for greenlets."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._is_set = False
-        self._waiting: list[Task] = []
-
-    def set(self) -> None:
-        self._is_set = True
-        for task in self._waiting:
-            task.wake_at = self._world.now
-
-    def wait(self, timeout: float | None = None) -> bool:
-        if not self._is_set:
-            self._waiting.append(self._world.current)
-            self._world.sleep(timeout or 0.0)
-        return self._is_set
-
-
-class Worker:
-    """One worker process: an engine with its own connection pool and its own monotonic clock."""
-
-    def __init__(self, world: World, offset: float) -> None:
-        self.world = world
-        self.offset = offset
-        self.is_dead = False
-        self.cut_off_until = 0.0
-        pool = redis.ConnectionPool(
-            connection_class=SimulatedConnection,
-            server=_SERVER,
-            world=world,
-            worker=self,
-            protocol=2,
-            retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0),
-        )
-        client = redis.Redis(connection_pool=pool)
-        self.link = RedisLink(client, layout="x", monotonic=self.monotonic, identify=lambda _: world.run_id)
-        self.engine = CacheEngine(
-            self.link,
-            world,
-            SETTINGS,
-            clock=self,
-            make_event=lambda: SimulatedEvent(world),
-            chance=random.Random(world.chance.random()),
-        )
-
-    @property
-    def is_cut_off(self) -> bool:
-        return self.world.now < self.cut_off_until
-
-    def monotonic(self) -> float:
-        return self.world.now + self.offset
-
-    def time(self) -> float:
-        return self.world.now
-
-    def sleep(self, seconds: float) -> None:
-        self.world.sleep(seconds)
+_ADMIN = fakeredis.FakeRedis(server=SERVER, protocol=2)
 
 
 class World:
@@ -172,7 +40,7 @@ class World:
         self.faults = faults
         self.keys = self.chance.sample(KEYS, self.chance.choice((1, 1, 2)))
         self.now = 1_700_000_000.0
-        self.main = greenlet.getcurrent()
+        self.main = getcurrent()
         self.tasks: list[Task] = []
         self.current: Any = None
         self.is_calm = True
@@ -195,7 +63,7 @@ class World:
 
     def step(self) -> None:
         """Let the world go on; come back when chance picks this task again."""
-        if greenlet.getcurrent() is not self.main:
+        if getcurrent() is not self.main:
             if not self.is_calm and self.chance.random() < 0.04:
                 self.current.wake_at = self.now + self.chance.choice((0.3, 1.3, 3.0))
             self.main.switch()
@@ -205,7 +73,7 @@ class World:
 
     def sleep(self, seconds: float) -> None:
         """Come back no earlier than in `seconds`."""
-        if greenlet.getcurrent() is self.main:
+        if getcurrent() is self.main:
             self.now += seconds
             return
         self.current.wake_at = self.now + seconds
@@ -248,7 +116,7 @@ class World:
 
         def run() -> None:
             if process == self.process:
-                connection = FakeRedisConnection(server=_SERVER, protocol=2)
+                connection = FakeRedisConnection(server=SERVER, protocol=2)
                 connection.send_packed_command(command)
 
         self.tasks.append(Task(self, None, run, self.now + self.chance.choice((0.2, 0.5, 1.5))))
@@ -382,7 +250,7 @@ class World:
     def restart_or_snapshot(self) -> None:
         """Let Redis dump its data, or come back as a new process with what it dumped last."""
         if self.chance.random() < 0.6:
-            self.snapshot = [(key, _ADMIN.get(key), _ADMIN.pexpiretime(key)) for key in _ADMIN.keys()]
+            self.snapshot = [(key, _ADMIN.get(key), _ADMIN.pexpiretime(key)) for key in _ADMIN.scan_iter()]
             return
         self.process += 1
         _ADMIN.flushall()
@@ -401,10 +269,12 @@ class World:
 def simulated_time(world: World) -> Iterator[None]:
     """Make fakeredis use the world's clock."""
     clock = mock.Mock(time=lambda: world.now, monotonic=lambda: world.now)
-    modules = (fakeredis._socket._base, fakeredis._helpers, fakeredis.commands_mixins.server_mixin)
-    with mock.patch.multiple(modules[0], time=clock), mock.patch.multiple(modules[1], time=clock):
-        with mock.patch.multiple(modules[2], time=clock):
-            yield
+    with (
+        mock.patch.object(fakeredis._socket._base, "time", clock),
+        mock.patch.object(fakeredis._helpers, "time", clock),
+        mock.patch.object(fakeredis.commands_mixins.server_mixin, "time", clock),
+    ):
+        yield
 
 
 def run_schedule(seed: int, faults: frozenset[str]) -> World:

@@ -197,6 +197,13 @@ def test_copies_can_be_turned_off(house: House) -> None:
         worker.read(PROJECT, house.load)
 
 
+def test_a_worker_that_starts_while_the_database_is_away_serves_the_copies_too(house: House) -> None:
+    house.worker().read(PROJECT, house.load)
+    house.store.is_away = True
+
+    assert house.worker().read(PROJECT, house.load).outcome is Outcome.STALE
+
+
 def test_an_acknowledged_write_takes_the_older_copy_away(house: House) -> None:
     worker = house.worker()
     worker.read(PROJECT, house.load)

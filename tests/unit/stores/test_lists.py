@@ -65,7 +65,7 @@ def test_a_list_never_carries_timelines_or_transcripts(stores: Stores) -> None:
     owner = new_id()
     key = stores.create(owner=owner)
     stores.timelines.save_timeline(key, save())
-    stores.projects.set_transcript(key, {"segments": []})
+    stores.give_transcript(key)
 
     (listed,) = stores.projects.list_projects(ListQuery(owner=owner)).projects
 

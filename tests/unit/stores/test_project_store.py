@@ -77,7 +77,6 @@ ON_A_PROJECT: dict[str, Callable[[Stores, ProjectKey], Any]] = {
     "edit_project": lambda stores, key: stores.projects.edit_project(key, lambda values: values),
     "delete_project": lambda stores, key: stores.projects.delete_project(key),
     "set_video": lambda stores, key: stores.projects.set_video(key, video()),
-    "set_transcript": lambda stores, key: stores.projects.set_transcript(key, {"segments": []}),
     "get_timeline": lambda stores, key: stores.timelines.get_timeline(key),
     "save_timeline": lambda stores, key: stores.timelines.save_timeline(key, save()),
     "save_timeline if": lambda stores, key: stores.timelines.save_timeline(key, save(), EntityTag(0, "")),
@@ -232,7 +231,7 @@ def test_what_an_edit_raises_comes_through_and_changes_nothing(stores: Stores) -
 def test_a_summary_is_the_project_without_what_is_large(stores: Stores) -> None:
     key = stores.create()
     stores.timelines.save_timeline(key, save())
-    stores.projects.set_transcript(key, {"segments": [{"text": "hello"}]})
+    stores.give_transcript(key)
     whole = stores.projects.get_project(key)
 
     summary = stores.projects.get_summary(key)
@@ -244,7 +243,7 @@ def test_a_summary_is_the_project_without_what_is_large(stores: Stores) -> None:
 def test_a_project_comes_back_from_the_trash_with_everything(stores: Stores) -> None:
     key = stores.create()
     stores.projects.set_video(key, video())
-    stores.projects.set_transcript(key, {"segments": [{"text": "hello"}]})
+    stores.give_transcript(key)
     for playhead in range(3):
         stores.timelines.save_timeline(key, save(playhead))
     before = stores.projects.get_project(key)
@@ -329,13 +328,9 @@ def test_recording_the_same_file_again_hands_nothing_back(stores: Stores) -> Non
     assert stores.projects.set_video(key, video("first")) is None
 
 
-def test_a_transcript_is_stored_and_removed(stores: Stores) -> None:
-    key = stores.create()
-    transcript = {"segments": [{"start": 0, "end": 1.5, "text": "hello"}], "language": None}
+def test_the_owner_of_a_project_is_found_also_in_the_trash(stores: Stores) -> None:
+    key = stores.create(owner="ann")
+    stores.projects.delete_project(key)
 
-    answered = stores.projects.set_transcript(key, transcript)
-
-    assert (answered.id, answered.version) == (key.id, 2)
-    assert stores.projects.get_project(key).transcript == transcript
-    stores.projects.set_transcript(key, None)
-    assert stores.projects.get_project(key).transcript is None
+    assert stores.projects.find_owner(key.id) == "ann"
+    assert stores.projects.find_owner(new_id()) is None

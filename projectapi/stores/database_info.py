@@ -1,0 +1,70 @@
+"""What the database says of itself: the collection `metadata`, one document, with the newest shape that was written to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from pymongo.collection import Collection
+
+from projectapi.infra.retry import Retry
+from projectapi.stores.documents import Document
+from projectapi.stores.migrations import DatabaseTooNew
+
+METADATA = "metadata"
+_ID = "main"
+
+T = TypeVar("T")
+
+
+class DatabaseInfo:
+    """Reads and raises the database's own schema version."""
+
+    def __init__(self, collection: Collection[Document], retry: Retry, latest: int) -> None:
+        self._collection = collection
+        self._retry = retry
+        self._latest = latest
+
+    def version(self) -> int | None:
+        """Return the schema version of the newest program that set up the database, None before any did."""
+        found = self._retry.read(lambda: self._collection.find_one({"_id": _ID}))
+        return None if found is None else int(found["schemaVersion"])
+
+    def refuse_newer(self) -> None:
+        """Raise DatabaseTooNew when this program is older than the database."""
+        version = self.version()
+        if version is not None and version > self._latest:
+            raise DatabaseTooNew.found(version, self._latest)
+
+    def raise_to_latest(self) -> None:
+        """Note that this program writes to the database from now on, so that older ones leave it alone."""
+        update = {"$max": {"schemaVersion": self._latest}}
+        self._retry.repeat(lambda: self._collection.update_one({"_id": _ID}, update, upsert=True))
+
+
+class CheckedRetry(Retry):
+    """A `Retry` that, before its first operation, makes sure that the database is not newer than the code.
+
+    The check waits for the first use so that a process starts while the database is away. Once passed, it is not repeated:
+    documents of a newer shape that appear later are refused one by one, when they are read.
+    """
+
+    def __init__(self, check: Callable[[], None], *, deadline_seconds: float) -> None:
+        super().__init__(deadline_seconds=deadline_seconds)
+        self._check = check
+        self._passed = False
+
+    def read(self, operation: Callable[[], T]) -> T:
+        """See `Retry.read`. Raises DatabaseTooNew."""
+        self._check_first()
+        return super().read(operation)
+
+    def write(self, operation: Callable[[], T], landed: Callable[[], T | None]) -> T:
+        """See `Retry.write`. Raises DatabaseTooNew."""
+        self._check_first()
+        return super().write(operation, landed)
+
+    def _check_first(self) -> None:
+        if not self._passed:
+            self._check()
+            self._passed = True

