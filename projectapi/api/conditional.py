@@ -7,29 +7,28 @@ from collections.abc import Sequence
 
 from flask import request
 
-from projectapi.errors import InvalidPrecondition, PreconditionFailed
+from projectapi.errors import InvalidPrecondition
 from projectapi.project import EntityTag
 
 _ENTITY_TAGS = re.compile(r'\s*(W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*(,\s*(W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*)*')
 _OURS = re.compile(r'"(\d{1,15})(?:-([0-9a-f]{16}))?"')
+_NEVER = EntityTag(-1, "")
 _CODING = re.compile(r'-(?:zstd|br|gzip)"$')
 
 
 def expected_tag() -> EntityTag | None:
-    """Return the version that the request's `If-Match` names, None when any will do.
+    """Return the version that the request's `If-Match` names, None when any will do. Raises InvalidPrecondition.
 
-    Raises InvalidPrecondition for a malformed header, and PreconditionFailed for one that cannot be a version of ours: a weak
-    tag never matches, and neither does another server's.
+    A weak tag never matches, and neither does another server's: they stand for a version that never is. Of several tags the
+    newest counts, since whoever has seen it knows that the older ones are no longer current.
     """
     header = request.headers.get("If-Match")
     if header is None or header.strip() == "*":
         return None
     _check(header)
     strong = [_OURS.fullmatch(_plain(part)) for part in header.split(",")]
-    ours = [tag for tag in strong if tag]
-    if len(ours) != 1:
-        raise PreconditionFailed
-    return EntityTag(int(ours[0][1]), ours[0][2] or "")
+    ours = [EntityTag(int(tag[1]), tag[2] or "") for tag in strong if tag]
+    return max(ours, key=lambda tag: tag.version, default=_NEVER)
 
 
 def known_tags() -> Sequence[str]:

@@ -46,7 +46,10 @@ def show_docs() -> str:
 
 def _paths() -> dict[str, dict[str, Any]]:
     paths: dict[str, dict[str, Any]] = {}
+    collections = {rule.rule for rule in current_app.url_map.iter_rules() if rule.rule.endswith("/")}
     for rule in sorted(current_app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        if f"{rule.rule}/" in collections:
+            continue
         view = current_app.view_functions[rule.endpoint]
         summary = (view.__doc__ or "").strip().splitlines()[0] if view.__doc__ else ""
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)

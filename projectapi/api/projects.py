@@ -20,6 +20,7 @@ blueprint = Blueprint("projects", __name__, url_prefix="/projects")
 _CREATION, _UPDATE, _PATCHED, _LIST = ProjectCreation(), ProjectUpdate(), PatchedProject(), ListRequest()
 
 
+@blueprint.get("")
 @blueprint.get("/")
 def list_projects() -> Response:
     """List the projects of whoever asks, those changed last first; the next page is in the header `Link`."""
@@ -36,6 +37,7 @@ def list_projects() -> Response:
     return finished(backend().answers.projects(page))
 
 
+@blueprint.post("")
 @blueprint.post("/")
 def create_project() -> Response:
     """Create a project."""

@@ -13,6 +13,7 @@ from projectapi.api.patches import patch_of_request
 from projectapi.errors import ProjectNotFound, TimelineVersionNotFound
 from projectapi.project import EntityTag, ProjectKey, Timeline, TimelineSave, empty_timeline_state
 from projectapi.schemas.answers import revision_document, timeline_document
+from projectapi.schemas.fields import INT64_MAX
 from projectapi.schemas.loading import JsonObject, invalid
 from projectapi.schemas.requests import DiffRequest, HistoryRequest, TimelineSaveRequest, TimelineUpdate
 from projectapi.schemas.timeline_schema import check_timeline
@@ -37,6 +38,7 @@ def save_timeline() -> Response:
     return success(None, "Timeline saved successfully", etag=_etag(timeline))
 
 
+@blueprint.post("")
 @blueprint.post("/")
 def save_version() -> Response:
     """Save the timeline as a new version."""
@@ -74,17 +76,19 @@ def compare_versions(project_id: str) -> Response:
     return success(data, f"Found {len(changes['changes'])} changes")
 
 
-@blueprint.get("/<project_id>/version/<int(max=999999999):version>")
+@blueprint.get("/<project_id>/version/<int:version>")
 def get_version(project_id: str, version: int) -> Response:
     """Return one version with its state."""
-    revision = backend().timelines.get_revision(project_key(project_id), version)
+    revision = backend().timelines.get_revision(project_key(project_id), min(version, INT64_MAX))
     return success(revision_document(revision), "Timeline version found")
 
 
-@blueprint.post("/<project_id>/restore/<int(max=999999999):version>")
+@blueprint.post("/<project_id>/restore/<int:version>")
 def restore_version(project_id: str, version: int) -> Response:
     """Make an earlier version the current one again, as a new highest version."""
-    timeline = backend().timelines.restore_revision(project_key(project_id), version, restored_by=owner(), write_id=write_id())
+    timeline = backend().timelines.restore_revision(
+        project_key(project_id), min(version, INT64_MAX), restored_by=owner(), write_id=write_id()
+    )
     return _with_timeline(timeline, f"Timeline restored to version {version}")
 
 

@@ -12,13 +12,13 @@ from projectapi.api.idempotency import write_id
 from projectapi.project import EntityTag
 from projectapi.protocols import Answer
 from projectapi.schemas.answers import envelope
+from projectapi.schemas.transcription_answers import transcription_data
 from projectapi.schemas.transcriptions import (
     TranscriptionCreation,
     TranscriptionUpdate,
     load_metadata,
     load_segment_changes,
     load_segments,
-    transcription_data,
 )
 from projectapi.transcript import Transcript
 
@@ -27,6 +27,7 @@ blueprint = Blueprint("transcriptions", __name__, url_prefix="/transcriptions")
 _CREATION, _UPDATE = TranscriptionCreation(), TranscriptionUpdate()
 
 
+@blueprint.post("")
 @blueprint.post("/")
 def create_transcription() -> Response:
     """Give a project its transcription."""

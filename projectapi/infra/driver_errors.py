@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from bson.errors import BSONError
 from pymongo.errors import (
-    AutoReconnect,
     ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
     DuplicateKeyError,
     ExecutionTimeout,
-    NetworkTimeout,
     NotPrimaryError,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
     WriteConcernError,
-    WTimeoutError,
 )
 
 from projectapi.errors import Conflict, DatabaseUnavailable, ProjectApiError, TimelineTooLarge
@@ -31,10 +28,16 @@ _TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
 _AWAY = frozenset({6, 7, 50, 89, 91, 112, 134, 189, 202, 262, 9001, 10107, 11600, 11602, 13435, 13436, 16500})
 """Server codes for a node that is stepping down, shutting down, overloaded or out of time."""
 
+_NOT_BEGUN = frozenset({112, 10058, 10107, 13435, 13436})
+"""Server codes for a write that was rolled back, or that a node did not begin since it is not the primary."""
+
+_INTERRUPTED = frozenset({91, 189, 11600, 11602})
+"""Server codes for a node that changed its state under a write that it may just have finished."""
+
 
 def is_transient(error: BaseException) -> bool:
     """Tell whether the same operation may succeed when it is tried again a moment later."""
-    if isinstance(error, (WaitQueueTimeoutError, ConfigurationError)):
+    if isinstance(error, WaitQueueTimeoutError):
         # The pool is exhausted: trying again would only make the line longer.
         return False
     if isinstance(error, (ConnectionFailure, WriteConcernError, ExecutionTimeout)):
@@ -45,14 +48,19 @@ def is_transient(error: BaseException) -> bool:
 def leaves_outcome_unknown(error: BaseException) -> bool:
     """Tell whether a write that failed with `error` may have been done all the same.
 
-    A server that could not be selected, or that said itself that it is not the primary, did nothing. A connection that broke
-    or timed out, and a write concern that was not confirmed, prove nothing either way.
+    A server that could not be selected, that vouches for having written nothing, or that is not the primary, did nothing. A
+    connection that broke or timed out, a node that was shutting down, and a write concern that was not confirmed, prove
+    nothing either way.
     """
-    if isinstance(error, (ServerSelectionTimeoutError, WaitQueueTimeoutError, NotPrimaryError)):
+    if not isinstance(error, PyMongoError) or error.has_error_label("NoWritesPerformed"):
         return False
-    if isinstance(error, (NetworkTimeout, AutoReconnect, WTimeoutError, WriteConcernError, ExecutionTimeout)):
-        return True
-    return isinstance(error, OperationFailure) and error.code in _AWAY - {10107, 13435, 13436}
+    if isinstance(error, (ServerSelectionTimeoutError, WaitQueueTimeoutError)):
+        return False
+    if isinstance(error, NotPrimaryError):
+        return isinstance(error.details, Mapping) and error.details.get("code") in _INTERRUPTED
+    if isinstance(error, OperationFailure) and error.code in _NOT_BEGUN:
+        return False
+    return is_transient(error)
 
 
 def translate(error: Exception) -> ProjectApiError:
@@ -63,7 +71,10 @@ def translate(error: Exception) -> ProjectApiError:
         return Conflict()
     if isinstance(error, BSONError):
         return ProjectApiError()
-    if isinstance(error, PyMongoError) and (is_transient(error) or error.timeout or isinstance(error, ConnectionFailure)):
+    # Looking up the hosts of a mongodb+srv:// address fails with a ConfigurationError, also when only the DNS is away.
+    if isinstance(error, (ConnectionFailure, ConfigurationError)):
+        return DatabaseUnavailable()
+    if isinstance(error, PyMongoError) and (is_transient(error) or error.timeout):
         return DatabaseUnavailable()
     return ProjectApiError()
 

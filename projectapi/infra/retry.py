@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import pymongo
 from pymongo.errors import PyMongoError
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_exponential_jitter
 
 from projectapi.errors import DatabaseUnavailable, OutcomeUnknown
 from projectapi.infra.driver_errors import is_transient, leaves_outcome_unknown, translated
@@ -65,7 +65,8 @@ class Retry:
 
     def _retrying(self) -> Retrying:
         return Retrying(
-            stop=stop_after_attempt(self._attempts),
+            # Nobody waits for an attempt that the deadline would cut off before it began.
+            stop=stop_after_attempt(self._attempts) | stop_before_delay(self._deadline_seconds),
             wait=wait_exponential_jitter(multiplier=self._first_wait_seconds, max=1.0, jitter=self._first_wait_seconds),
             retry=retry_if_exception(is_transient),
             reraise=True,

@@ -35,6 +35,15 @@ class Number(fields.Field[float]):
         return value
 
 
+class Flag(fields.Boolean):
+    """true or false, and nothing that merely means it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("Not a valid boolean.")
+        return value
+
+
 class QueryInteger(fields.Integer):
     """A whole number from `low` to `high` in a query string."""
 

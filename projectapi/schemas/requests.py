@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates
@@ -15,7 +16,7 @@ from projectapi.project import (
     NAME_MAX,
     SortField,
 )
-from projectapi.schemas.fields import Number, QueryInteger, QueryNumber, Text
+from projectapi.schemas.fields import Flag, Number, QueryInteger, QueryNumber, Text
 from projectapi.schemas.loading import JsonObject, RequestSchema
 from projectapi.schemas.timeline_schema import check_timeline
 
@@ -135,15 +136,15 @@ class RemoveFillersRequest(RequestSchema):
 
     project_id = Text(low=1, high=ID_MAX, required=True)
     selected_words = fields.List(Text(high=100), load_default=list, allow_none=True, validate=validate.Length(max=100_000))
-    auto_detect = fields.Boolean(load_default=False)
+    auto_detect = Flag(load_default=False)
 
     @validates("selected_words")
     def _are_spans(self, words: list[str] | None, data_key: str) -> None:
         for word in words or []:
             start, _, end = word.partition("-")
             try:
-                if float(start) > float(end):
-                    raise ValueError("ends before it starts")
+                if not 0 <= float(start) <= float(end) < math.inf:
+                    raise ValueError("no span of time")
             except ValueError as error:
                 raise ValidationError('Each word is named by its times in seconds, such as "0.1-0.25".') from error
 

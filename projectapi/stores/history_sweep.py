@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bson import ObjectId
-from pymongo import ASCENDING, ReturnDocument, UpdateOne
+from pymongo import ASCENDING, ReturnDocument
 from pymongo.collection import Collection
 
 from projectapi.infra.retry import Retry
@@ -36,7 +36,7 @@ _PROJECT = {"projectId": True, "timelineHead._id": True, "timelineHead.keyframe"
 _REVISION = dict.fromkeys(
     ("version", "committed", "discardedAt", "createdAt", "updatedAt", "description", "keyframe"), True
 )
-_BATCH = 500
+_BATCH = 100
 
 
 def unannounced(_project_id: str) -> AbstractContextManager[object]:
@@ -96,7 +96,7 @@ class HistorySweep:
             self._retry.repeat(lambda: self._projects.update_one({"projectId": project_id}, update))
 
     def _settle(self, project_id: str, revision: Document) -> bool:
-        conditions = _unchanged(project_id, revision)
+        conditions = {"projectId": project_id, "_id": revision["_id"], "updatedAt": revision["updatedAt"]}
         update = {"$set": {"committed": True}}
         return self._retry.repeat(lambda: self._revisions.update_one(conditions, update)).matched_count == 1
 
@@ -104,8 +104,9 @@ class HistorySweep:
         """Take revisions from history unless somebody named or deleted them since they were read."""
         at = current_time()
         update = {"$set": {"committed": False, "discardedAt": at, "updatedAt": at}}
-        writes = [UpdateOne(_unchanged(project_id, revision), update) for revision in revisions]
-        return self._retry.repeat(lambda: self._revisions.bulk_write(writes, ordered=False)).modified_count
+        unchanged = [{"_id": revision["_id"], "updatedAt": revision["updatedAt"]} for revision in revisions]
+        conditions = {"projectId": project_id, "$or": unchanged}
+        return self._retry.repeat(lambda: self._revisions.update_many(conditions, update)).modified_count
 
     def _delete(self, project: Document, revisions: Sequence[Document], now: datetime, dry_run: bool) -> int:
         found = to_delete(project, revisions, now)
@@ -193,10 +194,6 @@ def to_delete(project: Document, revisions: Sequence[Document], now: datetime) -
         for revision_id in needed:
             del leftovers[revision_id]
     return list(leftovers.values())
-
-
-def _unchanged(project_id: str, revision: Document) -> Document:
-    return {"projectId": project_id, "_id": revision["_id"], "updatedAt": revision["updatedAt"]}
 
 
 def _batches(items: Sequence[T]) -> Iterable[Sequence[T]]:

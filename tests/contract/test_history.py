@@ -27,24 +27,35 @@ def clip_of(data: JsonObject) -> str:
     return identity
 
 
-@pytest.fixture
-def saved_id(client: FlaskClient, project_id: str) -> str:
-    """A project with three versions, named One to Three."""
+def save_three(client: FlaskClient) -> str:
+    project_id = create_project(client)
     for name in ("One", "Two", "Three"):
         save(client, project_id, state(name), name)
     return project_id
+
+
+@pytest.fixture
+def saved_id(client: FlaskClient) -> str:
+    """A project with three versions, named One to Three."""
+    return save_three(client)
+
+
+@pytest.fixture(scope="module")
+def kept_id(app: Flask) -> str:
+    """A project with three versions that no story changes."""
+    return save_three(app.test_client())
 
 
 def test_a_new_project_has_no_history(client: FlaskClient, project_id: str) -> None:
     assert assert_success(client.get(f"/timeline/{project_id}/history")) == []
 
 
-def test_history_has_the_newest_version_first(client: FlaskClient, saved_id: str) -> None:
-    entries = history(client, saved_id)
+def test_history_has_the_newest_version_first(client: FlaskClient, kept_id: str) -> None:
+    entries = history(client, kept_id)
 
     for entry in entries:
         assert_version(entry)
-        assert entry["project_id"] == saved_id
+        assert entry["project_id"] == kept_id
     assert [entry["version"] for entry in entries] == [3, 2, 1]
     assert [entry["description"] for entry in entries] == ["Three", "Two", "One"]
     assert [entry["is_current"] for entry in entries] == [True, False, False]
@@ -73,8 +84,8 @@ def test_an_unknown_project_has_no_history(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=abc", "skip=-1", "skip=abc", "limit=1.5"])
-def test_a_page_of_history_is_bounded(client: FlaskClient, saved_id: str, query: str) -> None:
-    body = assert_error(client.get(f"/timeline/{saved_id}/history?{query}"), 422, "validation_failed")
+def test_a_page_of_history_is_bounded(client: FlaskClient, kept_id: str, query: str) -> None:
+    body = assert_error(client.get(f"/timeline/{kept_id}/history?{query}"), 422, "validation_failed")
 
     assert body["detail"][0]["loc"] == ["query", query.partition("=")[0]]
 
@@ -99,16 +110,16 @@ def test_a_restored_version_survives_the_reload_that_restores_the_highest(client
     assert clip_of(reloaded) == "clip-One"
 
 
-def test_restoring_the_current_version_changes_nothing_however_often(client: FlaskClient, saved_id: str) -> None:
-    before = [client.get(f"/timeline/{saved_id}").get_data(), client.get(f"/projects/{saved_id}").get_data()]
-    entries = history(client, saved_id)
+def test_restoring_the_current_version_changes_nothing_however_often(client: FlaskClient, kept_id: str) -> None:
+    before = [client.get(f"/timeline/{kept_id}").get_data(), client.get(f"/projects/{kept_id}").get_data()]
+    entries = history(client, kept_id)
 
-    answers = [assert_success(client.post(f"/timeline/{saved_id}/restore/3")) for _ in range(3)]
+    answers = [assert_success(client.post(f"/timeline/{kept_id}/restore/3")) for _ in range(3)]
 
     assert [answer["version"] for answer in answers] == [3, 3, 3]
     assert all(clip_of(answer) == "clip-Three" for answer in answers)
-    assert history(client, saved_id) == entries
-    assert before == [client.get(f"/timeline/{saved_id}").get_data(), client.get(f"/projects/{saved_id}").get_data()]
+    assert history(client, kept_id) == entries
+    assert before == [client.get(f"/timeline/{kept_id}").get_data(), client.get(f"/projects/{kept_id}").get_data()]
 
 
 def test_a_restore_demands_neither_a_body_nor_a_content_type(client: FlaskClient, saved_id: str) -> None:
@@ -117,16 +128,16 @@ def test_a_restore_demands_neither_a_body_nor_a_content_type(client: FlaskClient
 
 
 @pytest.mark.parametrize("version", ["4", "0", "99999999999", "99999999999999999999999", "abc", "-1", "1.0"])
-def test_a_version_that_is_not_there_cannot_be_restored(client: FlaskClient, saved_id: str, version: str) -> None:
-    response = client.post(f"/timeline/{saved_id}/restore/{version}")
+def test_a_version_that_is_not_there_cannot_be_restored(client: FlaskClient, kept_id: str, version: str) -> None:
+    response = client.post(f"/timeline/{kept_id}/restore/{version}")
 
     code = "timeline_version_not_found" if version.isdigit() else "not_found"
     assert_error(response, 404, code)
-    assert versions(client, saved_id) == [3, 2, 1]
+    assert versions(client, kept_id) == [3, 2, 1]
 
 
-def test_the_current_version_is_shown_as_a_document(client: FlaskClient, saved_id: str) -> None:
-    current = assert_success(client.get(f"/timeline/{saved_id}/current"))
+def test_the_current_version_is_shown_as_a_document(client: FlaskClient, kept_id: str) -> None:
+    current = assert_success(client.get(f"/timeline/{kept_id}/current"))
 
     assert_version(current)
     assert current["version"] == 3
@@ -137,8 +148,8 @@ def test_a_new_project_has_no_current_version(client: FlaskClient, project_id: s
     assert_error(client.get(f"/timeline/{project_id}/current"), 404, "timeline_version_not_found")
 
 
-def test_each_version_can_be_looked_at(client: FlaskClient, saved_id: str) -> None:
-    shown = [assert_success(client.get(f"/timeline/{saved_id}/version/{number}")) for number in (1, 2, 3)]
+def test_each_version_can_be_looked_at(client: FlaskClient, kept_id: str) -> None:
+    shown = [assert_success(client.get(f"/timeline/{kept_id}/version/{number}")) for number in (1, 2, 3)]
 
     assert [clip_of(document) for document in shown] == ["clip-One", "clip-Two", "clip-Three"]
     assert [document["is_current"] for document in shown] == [False, False, True]
@@ -147,8 +158,8 @@ def test_each_version_can_be_looked_at(client: FlaskClient, saved_id: str) -> No
 
 
 @pytest.mark.parametrize("version", ["0", "4", "99999999999999999999999"])
-def test_a_version_that_is_not_there_cannot_be_looked_at(client: FlaskClient, saved_id: str, version: str) -> None:
-    assert_error(client.get(f"/timeline/{saved_id}/version/{version}"), 404, "timeline_version_not_found")
+def test_a_version_that_is_not_there_cannot_be_looked_at(client: FlaskClient, kept_id: str, version: str) -> None:
+    assert_error(client.get(f"/timeline/{kept_id}/version/{version}"), 404, "timeline_version_not_found")
 
 
 def test_the_words_of_a_version_are_changed_in_place(client: FlaskClient, saved_id: str) -> None:
@@ -201,12 +212,12 @@ def test_the_number_of_a_deleted_version_is_not_given_again(client: FlaskClient,
     assert save(client, saved_id, state("Four"))["version"] == 4
 
 
-def test_the_current_version_cannot_be_deleted(client: FlaskClient, saved_id: str) -> None:
-    current = history(client, saved_id)[0]
+def test_the_current_version_cannot_be_deleted(client: FlaskClient, kept_id: str) -> None:
+    current = history(client, kept_id)[0]
 
     assert_error(client.delete(f"/timeline/{current['_id']}"), 409, "conflict")
 
-    assert versions(client, saved_id) == [3, 2, 1]
+    assert versions(client, kept_id) == [3, 2, 1]
 
 
 def test_saves_at_the_same_time_are_all_kept_under_numbers_of_their_own(app: Flask) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,13 @@ _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 def files_below(folder: Path) -> set[str]:
     """Return the names of all files in the media folder, those of uploads on their way too."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@cache
+def video_with(extension: str) -> bytes:
+    """Return a video of one second in the container of this extension."""
+    with tempfile.TemporaryDirectory() as folder:
+        return make_video(Path(folder) / f"film{extension}", seconds=1.0, rate="10").read_bytes()
 
 
 def video_of(client: FlaskClient, project_id: str) -> bytes:
@@ -63,11 +72,9 @@ def test_an_upload_completes_the_project(client: FlaskClient, project_id: str) -
     [
         (".mp4", "video/mp4", "video/mp4"),
         (".mov", "video/quicktime", "video/quicktime"),
-        (".mov", "video/mov", "video/quicktime"),
         (".avi", "video/x-msvideo", "video/x-msvideo"),
         (".avi", "video/avi", "video/x-msvideo"),
         (".mkv", "video/x-matroska", "video/x-matroska"),
-        (".mkv", "video/mkv", "video/x-matroska"),
         (".webm", "video/webm", "video/webm"),
         (".ogv", "video/ogg", "video/ogg"),
         (".mp4", "application/octet-stream", "video/mp4"),
@@ -75,9 +82,9 @@ def test_an_upload_completes_the_project(client: FlaskClient, project_id: str) -
     ],
 )
 def test_videos_are_taken_by_what_they_are_and_not_by_what_is_said_of_them(
-    client: FlaskClient, project_id: str, tmp_path: Path, extension: str, sent_type: str, stored_type: str
+    client: FlaskClient, project_id: str, extension: str, sent_type: str, stored_type: str
 ) -> None:
-    video = make_video(tmp_path / f"film{extension}", seconds=1.0).read_bytes()
+    video = video_with(extension)
 
     data = upload(client, project_id, video, name=f"film{extension}", content_type=sent_type)
 
@@ -88,9 +95,7 @@ def test_videos_are_taken_by_what_they_are_and_not_by_what_is_said_of_them(
         assert response.get_data() == video
 
 
-@pytest.mark.parametrize(
-    "name", ["../../etc/passwd", "a/b\\c.mp4", "Ürlaub 🎬.mp4", "x" * 300 + ".mp4", ".mp4", "no extension", "movie.exe", "a;b\"c"]
-)
+@pytest.mark.parametrize("name", ["../../etc/passwd", "Ürlaub 🎬.mp4", "x" * 300 + ".exe", 'a;b"c'])
 def test_a_files_name_decides_nothing(client: FlaskClient, project_id: str, name: str) -> None:
     data = upload(client, project_id, small_mp4_bytes(), name=name)
 
@@ -140,28 +145,25 @@ NOT_VIDEOS: dict[str, Callable[[Path], bytes]] = {
     "nothing": lambda folder: b"",
     "zeros": lambda folder: bytes(5000),
     "half an mp4": lambda folder: half(small_mp4_bytes()),
-    "the head of an mp4": lambda folder: small_mp4_bytes()[:40],
-    "html": lambda folder: b"<html><script>alert(1)</script></html>",
     "a playlist": lambda folder: b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
     "a list of files": lambda folder: b"ffconcat version 1.0\nfile /etc/passwd\n",
     "sound only": lambda folder: make_sound(folder / "sound.mp3").read_bytes(),
     "a picture": lambda folder: make_picture(folder / "picture.png").read_bytes(),
-    "a photo": lambda folder: make_picture(folder / "photo.jpg").read_bytes(),
 }
 
 
 @pytest.mark.parametrize("kind", NOT_VIDEOS)
 def test_what_is_no_video_is_refused_and_the_earlier_video_stays(
-    client: FlaskClient, filmed_id: str, media_dir: Path, tmp_path: Path, kind: str
+    client: FlaskClient, film: Film, media_dir: Path, tmp_path: Path, kind: str
 ) -> None:
-    project = client.get(f"/projects/{filmed_id}").get_data()
+    project = client.get(f"/projects/{film.id}").get_data()
     files = files_below(media_dir)
 
-    response = post_video(client, filmed_id, NOT_VIDEOS[kind](tmp_path))
+    response = post_video(client, film.id, NOT_VIDEOS[kind](tmp_path))
 
     assert_error(response, 400, "invalid_video")
-    assert client.get(f"/projects/{filmed_id}").get_data() == project
-    assert video_of(client, filmed_id) == small_mp4_bytes()
+    assert client.get(f"/projects/{film.id}").get_data() == project
+    assert video_of(client, film.id) == film.video
     assert files_below(media_dir) == files
 
 

@@ -1,0 +1,254 @@
+"""How often an operation is tried, for how long, and what is said when it cannot be told whether a write was done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from bson.errors import InvalidDocument
+from pymongo.errors import (
+    AutoReconnect,
+    DuplicateKeyError,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+    WriteError,
+    WTimeoutError,
+)
+
+from projectapi.errors import Conflict, DatabaseUnavailable, OutcomeUnknown, ProjectApiError
+from projectapi.infra.retry import Retry
+
+DROPPED = AutoReconnect("connection closed")
+AWAY = ServerSelectionTimeoutError("no server")
+REFUSED = WriteError("validation failed", 121)
+
+
+class Database:
+    """Does one write, badly: `troubles` says what happens to each attempt and `arrives` whether the write is done anyway."""
+
+    def __init__(self, *troubles: Exception | None, arrives: bool = False, blind: Exception | None = None) -> None:
+        self._troubles = list(troubles)
+        self._arrives = arrives
+        self._blind = blind
+        self.attempts = 0
+        self.questions = 0
+        self.done = 0
+
+    def write(self) -> str:
+        trouble = self._troubles[self.attempts] if self.attempts < len(self._troubles) else None
+        self.attempts += 1
+        if trouble is None or self._arrives:
+            self.done += 1
+        if trouble is not None:
+            raise trouble
+        return "written"
+
+    def landed(self) -> str | None:
+        self.questions += 1
+        if self._blind is not None:
+            raise self._blind
+        return "found" if self.done else None
+
+
+@pytest.fixture
+def retry() -> Retry:
+    return Retry(first_wait_seconds=0.001)
+
+
+def test_what_succeeds_is_done_once(retry: Retry) -> None:
+    database = Database()
+
+    assert retry.write(database.write, database.landed) == "written"
+    assert (database.attempts, database.questions) == (1, 0)
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_read_survives_failures_of_the_first_attempts(retry: Retry, failures: int) -> None:
+    database = Database(*[DROPPED] * failures)
+
+    assert retry.read(database.write) == "written"
+    assert database.attempts == failures + 1
+
+
+def test_a_read_is_given_up_after_the_third_attempt(retry: Retry) -> None:
+    database = Database(*[DROPPED] * 9)
+
+    with pytest.raises(DatabaseUnavailable) as raised:
+        retry.read(database.write)
+
+    assert type(raised.value) is DatabaseUnavailable and raised.value.__cause__ is DROPPED
+    assert database.attempts == 3
+
+
+FINAL: list[tuple[Exception, type[ProjectApiError]]] = [
+    (WaitQueueTimeoutError("pool"), DatabaseUnavailable),
+    (DuplicateKeyError("E11000", 11000), Conflict),
+    (REFUSED, ProjectApiError),
+    (OperationFailure("not authorised", 13), ProjectApiError),
+    (PyMongoError("?"), ProjectApiError),
+    (InvalidDocument("?"), ProjectApiError),
+]
+
+
+@pytest.mark.parametrize(("trouble", "ours"), FINAL, ids=lambda value: getattr(value, "__name__", type(value).__name__))
+def test_what_would_fail_again_is_tried_once(retry: Retry, trouble: Exception, ours: type[ProjectApiError]) -> None:
+    reading, writing = Database(trouble), Database(trouble)
+
+    with pytest.raises(ours) as of_read:
+        retry.read(reading.write)
+    with pytest.raises(ours) as of_write:
+        retry.write(writing.write, writing.landed)
+
+    assert type(of_read.value) is ours is type(of_write.value)
+    assert (reading.attempts, writing.attempts) == (1, 1)
+
+
+def test_errors_that_are_not_the_drivers_come_through_at_once(retry: Retry) -> None:
+    database = Database(KeyError("ours"))
+
+    with pytest.raises(KeyError):
+        retry.write(database.write, database.landed)
+
+    assert database.attempts == 1
+
+
+def test_a_write_whose_answer_got_lost_is_found_and_not_sent_again(retry: Retry) -> None:
+    database = Database(DROPPED, arrives=True)
+
+    assert retry.write(database.write, database.landed) == "found"
+    assert (database.attempts, database.questions, database.done) == (1, 1, 1)
+
+
+def test_a_write_that_did_not_arrive_is_sent_again_after_a_look(retry: Retry) -> None:
+    database = Database(DROPPED, DROPPED)
+
+    assert retry.write(database.write, database.landed) == "written"
+    assert (database.attempts, database.questions, database.done) == (3, 2, 1)
+
+
+def test_a_write_that_was_surely_not_sent_is_sent_again_without_a_look(retry: Retry) -> None:
+    database = Database(AWAY, AWAY)
+
+    assert retry.write(database.write, database.landed) == "written"
+    assert (database.attempts, database.questions) == (3, 0)
+
+
+def test_once_in_doubt_every_further_attempt_looks_first(retry: Retry) -> None:
+    # The first attempt is in doubt, the second surely not sent: the first may have arrived all the same.
+    database = Database(DROPPED, AWAY)
+
+    assert retry.write(database.write, database.landed) == "written"
+    assert database.questions == 2
+
+
+def test_when_no_attempt_reached_the_database_nothing_was_changed(retry: Retry) -> None:
+    database = Database(AWAY, AWAY, AWAY)
+
+    with pytest.raises(DatabaseUnavailable) as raised:
+        retry.write(database.write, database.landed)
+
+    assert type(raised.value) is DatabaseUnavailable
+
+
+DOUBTS = [DROPPED, NetworkTimeout("slow"), WTimeoutError("not confirmed", 64)]
+
+
+@pytest.mark.parametrize("doubt", DOUBTS, ids=lambda doubt: type(doubt).__name__)
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_when_one_attempt_may_have_arrived_the_outcome_is_unknown(retry: Retry, doubt: Exception, position: int) -> None:
+    troubles: list[Exception] = [AWAY, AWAY, AWAY]
+    troubles[position] = doubt
+    database = Database(*troubles)
+
+    with pytest.raises(OutcomeUnknown) as raised:
+        retry.write(database.write, database.landed)
+
+    assert raised.value.__cause__ is troubles[-1]
+    assert (raised.value.status, raised.value.headers["Retry-After"]) == (503, "5")
+
+
+def test_when_the_look_itself_fails_the_outcome_is_unknown(retry: Retry) -> None:
+    database = Database(DROPPED, arrives=True, blind=AWAY)
+
+    with pytest.raises(OutcomeUnknown):
+        retry.write(database.write, database.landed)
+
+    # Neither was the write sent again blindly
+    assert (database.attempts, database.questions, database.done) == (1, 2, 1)
+
+
+def test_a_write_that_fails_for_good_after_a_doubt_says_why(retry: Retry) -> None:
+    database = Database(DROPPED, REFUSED)
+
+    with pytest.raises(ProjectApiError) as raised:
+        retry.write(database.write, database.landed)
+
+    assert type(raised.value) is ProjectApiError and raised.value.__cause__ is REFUSED
+
+
+def test_a_write_that_is_the_same_done_twice_is_just_repeated(retry: Retry) -> None:
+    database = Database(DROPPED, DROPPED, arrives=True)
+
+    assert retry.repeat(database.write) == "written"
+    assert (database.attempts, database.done) == (3, 3)
+
+
+def test_the_number_of_attempts_is_a_setting() -> None:
+    database = Database(*[DROPPED] * 9)
+
+    with pytest.raises(DatabaseUnavailable):
+        Retry(attempts=5, first_wait_seconds=0.001).read(database.write)
+
+    assert database.attempts == 5
+
+
+def duration_of(action: Callable[[], Any]) -> float:
+    started = time.monotonic()
+    action()
+    return time.monotonic() - started
+
+
+def test_attempts_keep_their_distance_and_it_grows() -> None:
+    moments: list[float] = []
+
+    def operation() -> None:
+        moments.append(time.monotonic())
+        raise DROPPED
+
+    with pytest.raises(DatabaseUnavailable):
+        Retry(first_wait_seconds=0.05).read(operation)
+
+    first, second = moments[1] - moments[0], moments[2] - moments[1]
+    assert 0.05 <= first < 0.15 and 0.1 <= second < 0.25
+
+
+def test_no_attempt_begins_after_the_deadline() -> None:
+    attempts = []
+
+    def slow() -> None:
+        attempts.append(1)
+        time.sleep(0.1)
+        raise DROPPED
+
+    def give_up() -> None:
+        with pytest.raises(DatabaseUnavailable):
+            Retry(deadline_seconds=0.25, attempts=100, first_wait_seconds=0.01).read(slow)
+
+    assert duration_of(give_up) < 0.4
+    assert 2 <= len(attempts) <= 3
+
+
+def test_nobody_sleeps_until_a_deadline_that_is_nearer_than_the_next_attempt() -> None:
+    database = Database(*[DROPPED] * 9)
+
+    def give_up() -> None:
+        with pytest.raises(DatabaseUnavailable):
+            Retry(deadline_seconds=0.5, first_wait_seconds=1.0).read(database.write)
+
+    assert duration_of(give_up) < 0.2
+    assert database.attempts == 1
