@@ -16,13 +16,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import click
 from dotenv import dotenv_values
 
 _PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s]*@")
 
 
-class ConfigError(Exception):
-    """One or more settings are wrong; the text lists all of them, with secrets masked."""
+class ConfigError(click.ClickException):
+    """One or more settings are wrong; the text lists all of them, with secrets masked.
+
+    As a ClickException it is shown without a traceback by every `flask` command.
+    """
 
 
 def mask_connection_string(uri: str) -> str:

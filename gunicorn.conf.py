@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from typing import Any
 
 from config import Config, ConfigError
@@ -40,6 +41,14 @@ loglevel = _settings.log_level.lower()
 accesslog = None
 # A socket in the home folder that lets anybody with its rights command the server.
 control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let a new worker learn how the cache stands, so that its first writes need not wait for that."""
+    cache = worker.wsgi.extensions["projectapi"].cache
+    if cache is not None:
+        # In the background: with the database away a worker must start all the same.
+        threading.Thread(target=cache.prepare, name="cache-prepare", daemon=True).start()
 
 
 def on_starting(server: Any) -> None:

@@ -66,6 +66,8 @@ def create_app(
     retry = CheckedRetry(schema.refuse_newer, deadline_seconds=config.database_deadline_seconds)
     stores = mongo_stores(database, retry, answers)
     engine = _cache_engine(app, config, redis_url, database) if redis_url else None
+    if engine is None:
+        log.info("REDIS_URL is not set: there is no cache, and every read asks MongoDB.")
     announce = Announced(engine, Owners(stores.projects)).write if engine else unannounced
     if engine is not None:
         stores = behind_cache(stores, engine)

@@ -4,6 +4,7 @@ Each class is one kind of trouble: a stable ``code`` for programs, the HTTP ``st
 film editor understands. The tree::
 
     ProjectApiError                     500  internal_error
+    ├── HistoryDamaged                  500  history_damaged
     ├── BadRequest                      400  bad_request
     │   ├── MalformedJson               400  malformed_json
     │   ├── InvalidPrecondition         400  invalid_precondition
@@ -70,6 +71,16 @@ class ProjectApiError(Exception):
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
         super().__init__(self.text)
+
+
+class HistoryDamaged(ProjectApiError):
+    """A stored revision cannot be read back as it was saved."""
+
+    code = "history_damaged"
+    sentence = (
+        "This version of the timeline is damaged in the server's storage and cannot be opened. The other versions and your "
+        "current work are not affected."
+    )
 
 
 class BadRequest(ProjectApiError):

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from projectapi.transcript import Transcript
+
 JsonObject = dict[str, Any]
 
 SCHEMA_VERSION = 1
@@ -145,7 +147,7 @@ class Project:
     duration: float | None = None
     video: Video | None = None
     timeline: Timeline | None = None
-    transcript: JsonObject | None = None
+    transcript: Transcript | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class PurgeReport:
     projects: int = 0
     revisions: int = 0
     videos: int = 0
-    failed: Sequence[str] = ()
+    failed: tuple[str, ...] = ()
 
 
 class Housekeeping(Protocol):

@@ -11,6 +11,7 @@ from projectapi.api import (
     cors,
     docs,
     errors,
+    fast_reads,
     health,
     idempotency,
     media,
@@ -36,3 +37,4 @@ def init_app(app: Flask, *, max_body_bytes: int, cors_origins: Collection[str]) 
     idempotency.init_app(app)
     for room in (errors, health, docs, auth, projects, timeline, rendering, media, transcriptions):
         app.register_blueprint(room.blueprint)
+    fast_reads.init_app(app, app.extensions["projectapi"], cors_origins)

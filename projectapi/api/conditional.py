@@ -32,8 +32,12 @@ def expected_tag() -> EntityTag | None:
 
 
 def known_tags() -> Sequence[str]:
-    """Return the entity tags of `If-None-Match`, plain and strong; "*" stands for itself. Raises InvalidPrecondition."""
-    header = request.headers.get("If-None-Match")
+    """Return the entity tags of the request's `If-None-Match`. Raises InvalidPrecondition."""
+    return tags_of(request.headers.get("If-None-Match"))
+
+
+def tags_of(header: str | None) -> Sequence[str]:
+    """Return the entity tags of an `If-None-Match`, plain and strong; "*" stands for itself. Raises InvalidPrecondition."""
     if header is None:
         return ()
     if header.strip() == "*":

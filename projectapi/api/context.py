@@ -17,11 +17,16 @@ def backend() -> Backend:
 
 
 def owner() -> str:
-    """Return who asks: the header `X-User-Id` (any text of at most 128 characters), or anonymous.
+    """Return who asks: see `owner_of`."""
+    return owner_of(request.headers.get("X-User-Id", ""))
+
+
+def owner_of(header: str) -> str:
+    """Return whom the header `X-User-Id` names (any text of at most 128 characters), anonymous when it is empty.
 
     Raises ValidationFailed for a header that is too long or has control characters.
     """
-    name = request.headers.get("X-User-Id", "").strip()
+    name = header.strip()
     if len(name) > OWNER_MAX or not name.isprintable():
         message = f"At most {OWNER_MAX} printable characters are allowed."
         raise invalid([{"type": "value_error", "loc": ["header", "X-User-Id"], "msg": message}])

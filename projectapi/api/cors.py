@@ -32,13 +32,21 @@ def init_app(app: Flask, origins: Collection[str]) -> None:
         return response
 
     def add_headers(response: Response) -> Response:
-        origin = request.headers.get("Origin")
+        # Also where nobody asks from another origin: a shared cache must not give one origin what another got.
         response.vary.add("Origin")
-        if origin in allowed:
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Allow-Credentials"] = "true"
-            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        response.headers.extend(headers_for(request.headers.get("Origin"), allowed))
         return response
 
     app.before_request(answer_preflight)
     app.after_request(add_headers)
+
+
+def headers_for(origin: str | None, allowed: Collection[str]) -> list[tuple[str, str]]:
+    """Return the headers by which a browser lets a page of `origin` read an answer."""
+    if origin is None or origin not in allowed:
+        return []
+    return [
+        ("Access-Control-Allow-Origin", origin),
+        ("Access-Control-Allow-Credentials", "true"),
+        ("Access-Control-Expose-Headers", _EXPOSED),
+    ]

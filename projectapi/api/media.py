@@ -93,8 +93,8 @@ def remove_fillers() -> Response:
     video = _video_file(project.video)
     spans = [_span(word) for word in body["selected_words"] or []]
     if body["auto_detect"]:
-        words = (project.transcript or {}).get("transcript") or []
-        spans += [(word["start"], word["end"]) for word in words if word.get("is_filler")]
+        words = project.transcript.words if project.transcript else []
+        spans += [(word["start"], word["end"]) for word in words if word["is_filler"]]
     kept, removed = without(spans, video.duration)
     path = backend().videos.trim(video, kept).path if removed else video.path
     segments = [{"start": segment.start, "end": segment.end} for segment in removed]

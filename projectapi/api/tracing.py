@@ -17,13 +17,21 @@ def init_app(app: Flask) -> None:
     app.after_request(_add_headers)
 
 
+def request_id_of(sent: str) -> str:
+    """Return the id of a request whose client sent `sent`."""
+    return sent if _ACCEPTABLE.fullmatch(sent) else secrets.token_hex(8)
+
+
+def headers_for(request_id: str) -> list[tuple[str, str]]:
+    """Return the headers that every answer carries."""
+    return [("X-Request-Id", request_id), ("X-Content-Type-Options", "nosniff")]
+
+
 def _remember_id() -> None:
-    sent = request.headers.get("X-Request-Id", "")
     g.started = time.perf_counter()
-    g.request_id = sent if _ACCEPTABLE.fullmatch(sent) else secrets.token_hex(8)
+    g.request_id = request_id_of(request.headers.get("X-Request-Id", ""))
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.get("request_id", "")
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.update(headers_for(g.get("request_id", "")))
     return response

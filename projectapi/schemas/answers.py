@@ -6,19 +6,15 @@ The API is snake_case; the dates of projects go out in both spellings because ex
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from projectapi.project import Project, Revision, Timeline, empty_timeline_state
+from projectapi.schemas.times import wire_time
+from projectapi.schemas.transcription_answers import transcript_state
 
 JsonObject = dict[str, Any]
-
-
-def wire_time(moment: datetime | None) -> str | None:
-    """Return a moment as ISO 8601 in UTC with a Z, to the millisecond, or None."""
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def envelope(data: Any, message: str) -> bytes:
@@ -45,7 +41,7 @@ def project_data(project: Project) -> JsonObject:
         "deleted_at": wire_time(project.deleted_at),
         "version": project.version,
         "timeline_state": project.timeline.state if project.timeline else None,
-        "transcript_state": project.transcript,
+        "transcript_state": transcript_state(project.transcript),
     }
 
 

@@ -20,6 +20,9 @@ IDEMPOTENCY_KEYS = "idempotency_keys"
 IDEMPOTENCY_SECONDS = 24 * 3600
 """For how long a repeated request gets the first answer."""
 
+BY_PROJECT = "projectId_version"
+"""Name of the index over all revisions, committed or not."""
+
 _NOT_AUTHORISED = 13
 _NUMBER = ["int", "long", "double"]
 _WHOLE = ["int", "long"]
@@ -55,7 +58,7 @@ INDEXES: dict[str, list[IndexModel]] = {
             unique=True,
             partialFilterExpression={"committed": True},
         ),
-        IndexModel([("projectId", ASCENDING), ("version", DESCENDING)], name="projectId_version"),
+        IndexModel([("projectId", ASCENDING), ("version", DESCENDING)], name=BY_PROJECT),
         IndexModel([("schemaVersion", ASCENDING)], name="schemaVersion"),
     ],
     IDEMPOTENCY_KEYS: [IndexModel([("createdAt", ASCENDING)], name="expiry", expireAfterSeconds=IDEMPOTENCY_SECONDS)],

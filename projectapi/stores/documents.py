@@ -9,6 +9,7 @@ from bson import ObjectId
 
 from projectapi.project import SCHEMA_VERSION, Project, Timeline, Video, empty_timeline_state
 from projectapi.stores.migrations import upgrade_project
+from projectapi.stores.transcript_documents import transcript_from_project
 from projectapi.timeline.states import escape_keys, unescape_keys
 
 Document = dict[str, Any]
@@ -81,7 +82,7 @@ def project_from_document(document: Document) -> Project:
         duration=document["duration"],
         video=video_from_document(video) if video else None,
         timeline=timeline_from_project(document) if "timelineState" in document else None,
-        transcript=document.get("transcriptState"),
+        transcript=transcript_from_project(document),
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from bson import ObjectId
@@ -20,6 +21,7 @@ from pymongo.collection import Collection
 
 from projectapi.infra.retry import Retry
 from projectapi.project import now as current_time
+from projectapi.stores.collections import BY_PROJECT
 from projectapi.stores.documents import Document
 from projectapi.stores.project_pages import ProjectPage, project_pages
 from projectapi.timeline.retention import HistoryEntry, RetentionPolicy, versions_to_delete
@@ -138,22 +140,30 @@ class HistorySweep:
         return self._retry.repeat(lambda: self._revisions.delete_many(conditions)).deleted_count
 
     def _delete_orphans(self, page: ProjectPage, now: datetime, dry_run: bool) -> int:
-        conditions = {"projectId": page.ids_of_others, "orphanedAt": {"$lt": now - UNTOUCHED_FOR}}
-        if dry_run:
-            return self._retry.read(lambda: self._revisions.count_documents(conditions))
-        return self._retry.repeat(lambda: self._revisions.delete_many(conditions)).deleted_count
+        marked = {"orphanedAt": {"$lt": now - UNTOUCHED_FOR}}
+        return self._for_orphans(page, marked, dry_run, lambda them: self._revisions.delete_many(them).deleted_count)
 
     def _mark_orphans(self, page: ProjectPage, now: datetime, dry_run: bool) -> int:
         """Mark what seems to have no project: while a backup is being restored, history may be there before its project."""
-        conditions = {
-            "projectId": page.ids_of_others,
-            "orphanedAt": {"$exists": False},
-            "updatedAt": {"$lt": now - UNTOUCHED_FOR},
-        }
+        unmarked = {"orphanedAt": {"$exists": False}, "updatedAt": {"$lt": now - UNTOUCHED_FOR}}
+        mark = {"$set": {"orphanedAt": now}}
+        return self._for_orphans(
+            page, unmarked, dry_run, lambda them: self._revisions.update_many(them, mark).modified_count
+        )
+
+    def _for_orphans(
+        self, page: ProjectPage, conditions: Document, dry_run: bool, write: Callable[[Document], int]
+    ) -> int:
+        """Write to the revisions in the page's range that none of its projects owns, until none meets the conditions."""
+        orphans = {"projectId": page.ids_of_others, **conditions}
         if dry_run:
-            return self._retry.read(lambda: self._revisions.count_documents(conditions))
-        update = {"$set": {"orphanedAt": now}}
-        return self._retry.repeat(lambda: self._revisions.update_many(conditions, update)).modified_count
+            return self._retry.read(lambda: self._revisions.count_documents(orphans, hint=BY_PROJECT))
+        ids = {"projectId": True}
+        written = 0
+        while found := self._retry.read(lambda: list(self._revisions.find(orphans, ids).hint(BY_PROJECT).limit(_BATCH))):
+            them = {name: {"$in": [orphan[name] for orphan in found]} for name in ("projectId", "_id")} | conditions
+            written += self._retry.repeat(partial(write, them))
+        return written
 
 
 def to_forget(

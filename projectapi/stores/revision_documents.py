@@ -18,11 +18,11 @@ from pymongo import DESCENDING
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from projectapi.errors import TimelineVersionNotFound
+from projectapi.errors import HistoryDamaged, TimelineVersionNotFound
 from projectapi.infra.retry import Retry
 from projectapi.project import SCHEMA_VERSION, JsonObject, Revision, Timeline
 from projectapi.stores.documents import Document
-from projectapi.timeline.revisions import EncodedState, HistoryDamaged, Keyframe, decode, encode_next, load_state
+from projectapi.timeline.revisions import EncodedState, Keyframe, decode, encode_next, load_state
 
 _KEYFRAME_CACHE_BYTES = 32 * 2**20
 _WITHOUT_STATE = {"state": False}

@@ -69,7 +69,7 @@ class Trash:
                 continue
             videos += bool(claimed["video"])
             projects += 1 if dry_run else self._delete_project(project_id)
-        return PurgeReport(projects=projects, revisions=revisions, videos=videos, failed=failed)
+        return PurgeReport(projects=projects, revisions=revisions, videos=videos, failed=tuple(failed))
 
     def _due(self, deleted_until: datetime) -> Iterator[Document]:
         """Return what an earlier purge had begun with, then what is old enough."""

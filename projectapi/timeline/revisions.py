@@ -14,7 +14,7 @@ from typing import Any, Literal
 import orjson
 import zstandard
 
-from projectapi.errors import ProjectApiError
+from projectapi.errors import HistoryDamaged
 
 KEYFRAME_EVERY = 32
 """Length of a run of revisions that share one keyframe, the keyframe included."""
@@ -27,16 +27,6 @@ _WINDOW_LOG_MAX = 27
 _HASH_LOG_MIN = 12
 _HASH_LOG_MAX = 22
 _MIN_MATCH = 7
-
-
-class HistoryDamaged(ProjectApiError):
-    """A stored revision cannot be read back as it was saved."""
-
-    code = "history_damaged"
-    sentence = (
-        "This version of the timeline is damaged in the server's storage and cannot be opened. The other versions and your "
-        "current work are not affected."
-    )
 
 
 @dataclass(frozen=True, slots=True)

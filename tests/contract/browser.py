@@ -43,9 +43,10 @@ class Browser:
 
     def show(self, path: str, **headers: str) -> TestResponse:
         """Load what an <img> or <video> element names: relative to the page, so through its proxy and without a token."""
-        with self._client.get(path, headers=headers) as response:
-            response.get_data()
-            return response
+        response = self._client.get(path, headers=headers)
+        response.get_data()
+        response.close()
+        return response
 
 
 def assert_readable(response: TestResponse, origin: str = ORIGIN) -> None:

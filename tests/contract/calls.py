@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -59,3 +60,15 @@ def trim(client: FlaskClient, project_id: str, *segments: tuple[float, float]) -
     """Ask for a cut of the video: each segment is its start and its duration, in seconds."""
     body = {"project_id": project_id, "segments": [{"startTime": start, "duration": length} for start, length in segments]}
     return client.post("/media/trim-video", json=body)
+
+
+def video_of(client: FlaskClient, project_id: str) -> bytes:
+    """Return a project's whole video."""
+    with client.get(f"/media/{project_id}/video") as response:
+        assert response.status_code == 200
+        return response.get_data()
+
+
+def files_below(folder: Path) -> set[str]:
+    """Return the names of all files in the media folder, those of uploads on their way too."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}

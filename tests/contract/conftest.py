@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.contract.calls import create_project, upload
+from tests.contract.calls import create_project, save, upload
+from tests.contract.timelines import make_state
 from tests.media_samples import make_video, small_mp4_bytes
 
 
@@ -59,6 +60,36 @@ def media_dir(app: Flask) -> Path:
     folder = app.config["PROJECTAPI"].media_dir
     assert isinstance(folder, Path)
     return folder
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A project with a saved timeline, its owner, who has no other, and the answers that show all of it."""
+
+    id: str
+    owner: dict[str, str]
+    answers: list[bytes]
+
+
+@pytest.fixture(scope="module")
+def guarded_project(app: Flask) -> Guarded:
+    """The project of `guarded`, the same for all stories of a module."""
+    client, owner = app.test_client(), {"X-User-Id": f"guarded-{secrets.token_hex(6)}"}
+    project_id = create_project(client, "Guarded", **owner)
+    save(client, project_id, make_state(), "Precious")
+    return Guarded(project_id, owner, _answers(client, project_id, owner))
+
+
+@pytest.fixture
+def guarded(client: FlaskClient, guarded_project: Guarded) -> Iterator[Guarded]:
+    """A project that must be the same after the test, and must not have got company."""
+    yield guarded_project
+    assert _answers(client, guarded_project.id, guarded_project.owner) == guarded_project.answers
+
+
+def _answers(client: FlaskClient, project_id: str, owner: dict[str, str]) -> list[bytes]:
+    # The list has every project's version, which counts every change of the project and of its timeline.
+    return [client.get(path, headers=owner).get_data() for path in ("/projects", f"/timeline/{project_id}/history")]
 
 
 @pytest.fixture

@@ -128,3 +128,8 @@ def parse_utc(text: str) -> datetime:
 def exactly(value: Any) -> str:
     """Return JSON in which order of keys, integers, floats and booleans all make a difference, for comparing."""
     return json.dumps(value, ensure_ascii=True)
+
+
+def exact_json(value: Any) -> bytes:
+    """Return JSON for a request as Python writes it: integers may be of any size."""
+    return json.dumps(value).encode()

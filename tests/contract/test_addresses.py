@@ -33,9 +33,7 @@ def test_a_project_is_created_from_a_browser_with_and_without_the_slash(client: 
 
 
 @pytest.mark.parametrize("path", ["/timeline", "/timeline/"])
-def test_a_timeline_is_saved_from_a_browser_with_and_without_the_slash(
-    client: FlaskClient, project_id: str, path: str
-) -> None:
+def test_a_timeline_is_saved_from_a_browser_with_and_without_the_slash(client: FlaskClient, project_id: str, path: str) -> None:
     body = {"project_id": project_id, "timeline_state": make_state()}
 
     document = assert_success(Browser(client).call("POST", path, json=body))
@@ -118,9 +116,7 @@ def test_the_openapi_document_knows_every_resource(client: FlaskClient) -> None:
     assert methods["/timeline/{project_id}/restore/{version}"] == {"post"}
 
 
-def test_the_log_at_start_says_what_became_of_earlier_projects(
-    make_app: AppMaker, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_log_at_start_says_what_became_of_earlier_projects(make_app: AppMaker, capsys: pytest.CaptureFixture[str]) -> None:
     make_app()
 
     assert "could not be carried over" in capsys.readouterr().err

@@ -15,7 +15,15 @@ from tests.contract.shapes import assert_success
 from tests.contract.timelines import make_state
 from tests.errors_shape import assert_error
 
-RUBBISH = ["Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "Basic !!!", "Digest a=b", "x" * 5000]
+RUBBISH = [
+    "Bearer eyJhbGciOiJIUzI1NiJ9.e30.x",
+    "Bearer",
+    "Bearer ",
+    "Basic dXNlcjpwYXNz",
+    "Basic !!!",
+    "Digest a=b",
+    "x" * 5000,
+]
 REFUSED = [
     ("POST", "/auth/register"),
     ("POST", "/auth/login"),

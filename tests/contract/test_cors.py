@@ -117,9 +117,7 @@ def test_each_known_origin_is_echoed(client: FlaskClient, origin: str) -> None:
         ("POST", "/auth/login", b"{}", 501),
     ],
 )
-def test_an_error_can_be_read_by_the_page(
-    client: FlaskClient, method: str, path: str, body: bytes | None, status: int
-) -> None:
+def test_an_error_can_be_read_by_the_page(client: FlaskClient, method: str, path: str, body: bytes | None, status: int) -> None:
     headers = {"Origin": ORIGIN, **({"Content-Type": "application/json"} if body else {})}
 
     response = client.open(path, method=method, data=body, headers=headers)

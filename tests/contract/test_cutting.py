@@ -82,9 +82,7 @@ def test_different_cuts_at_the_same_time_do_not_mix(app: Flask, film: Film) -> N
 
 
 @pytest.mark.parametrize("segments", [[], [(0, 3)], [(0, 3.0)], [(0, 100)], [(-1, 100)], [(0, 1.5), (1.5, 1.5)]])
-def test_what_leaves_nothing_out_is_the_original(
-    client: FlaskClient, film: Film, segments: list[tuple[float, float]]
-) -> None:
+def test_what_leaves_nothing_out_is_the_original(client: FlaskClient, film: Film, segments: list[tuple[float, float]]) -> None:
     data = assert_success(trim(client, film.id, *segments))
 
     assert data["trimmed_video_path"] == film.file_path
@@ -166,9 +164,7 @@ def test_transcription_wants_a_form(client: FlaskClient, film: Film) -> None:
 
 
 @pytest.mark.parametrize("key", ["selectedWords", "selected_words"])
-def test_selected_words_are_cut_out_in_both_spellings(
-    client: FlaskClient, film: Film, media_dir: Path, key: str
-) -> None:
+def test_selected_words_are_cut_out_in_both_spellings(client: FlaskClient, film: Film, media_dir: Path, key: str) -> None:
     body = {"project_id": film.id, key: ["0.2-0.6", "1-1.4"]}
 
     data = assert_success(client.post("/media/remove-fillers", json=body))

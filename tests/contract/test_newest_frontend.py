@@ -61,9 +61,7 @@ class Page:
 
     def trim(self, project_id: str, *segments: tuple[float, float]) -> None:
         sent = [{"startTime": start, "duration": length} for start, length in segments]
-        data = assert_success(
-            self.browser.call("POST", "/media/trim-video", json={"project_id": project_id, "segments": sent})
-        )
+        data = assert_success(self.browser.call("POST", "/media/trim-video", json={"project_id": project_id, "segments": sent}))
         assert data["new_duration"] == pytest.approx(sum(length for _, length in segments), abs=0.05)
 
     def upload(self, name: str, video: bytes) -> str:

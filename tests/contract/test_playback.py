@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.contract.calls import trim
@@ -91,14 +93,14 @@ def test_a_range_in_an_unknown_unit_is_ignored(client: FlaskClient, film: Film, 
 
 
 @pytest.mark.parametrize("asked", ["rubbish", "bytes=abc", "bytes=9-5", "bytes", "bytes=--1", ""])
-def test_a_range_that_makes_no_sense_is_ignored_or_called_unsatisfiable(
-    client: FlaskClient, film: Film, asked: str
-) -> None:
-    with client.get(f"/media/{film.id}/video", headers={"Range": asked}) as response:
-        if response.status_code == 200:
-            assert response.get_data() == film.video
-        else:
-            assert_error(response, 416, "range_not_satisfiable")
+def test_a_range_that_makes_no_sense_is_ignored_or_called_unsatisfiable(client: FlaskClient, film: Film, asked: str) -> None:
+    response = client.get(f"/media/{film.id}/video", headers={"Range": asked})
+
+    if response.status_code == 200:
+        assert response.get_data() == film.video
+    else:
+        assert_error(response, 416, "range_not_satisfiable")
+    response.close()
 
 
 def test_several_ranges_at_once_are_answered_with_the_whole_or_with_all_of_them(client: FlaskClient, film: Film) -> None:
@@ -214,21 +216,26 @@ PATH_TRICKS = [
 ]
 
 
-@pytest.fixture
-def traps(media_dir: Path) -> None:
+@pytest.fixture(scope="module")
+def traps(app: Flask) -> Iterator[None]:
     """Files that must never be served although they lie in the media folder."""
-    for name in ("secret.txt", "incoming/secret.part", "work/secret", "videos/.hidden"):
-        (media_dir / name).write_text("root:")
+    media_dir = app.config["PROJECTAPI"].media_dir
+    files = [media_dir / name for name in ("secret.txt", "incoming/secret.part", "work/secret", "videos/.hidden")]
     link = media_dir / "videos" / "link.mp4"
-    link.unlink(missing_ok=True)
+    for file in files:
+        file.write_text("root:")
     link.symlink_to("/etc/passwd")
+    yield
+    for file in (*files, link):
+        file.unlink()
 
 
 @pytest.mark.usefixtures("traps")
 @pytest.mark.parametrize("path", PATH_TRICKS)
 def test_no_trick_gets_at_anything_else(client: FlaskClient, film: Film, path: str) -> None:
-    with client.get(f"/static/{path.format(path=film.file_path)}", follow_redirects=True) as response:
-        assert_error(response, 404, "not_found")
+    response = client.get(f"/static/{path.format(path=film.file_path)}", follow_redirects=True)
+
+    assert_error(response, 404, "not_found")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

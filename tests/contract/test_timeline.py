@@ -20,7 +20,7 @@ from tests.contract.shapes import (
     assert_version,
     exactly,
 )
-from tests.contract.timelines import make_clip, make_layer, make_state
+from tests.contract.timelines import AWKWARD_STATES, make_clip, make_state
 from tests.errors_shape import assert_error
 
 
@@ -63,48 +63,6 @@ def test_an_unknown_project_has_no_timeline(client: FlaskClient) -> None:
     error = assert_error(client.get(f"/timeline/{UNKNOWN_ID}"), 404, "project_not_found")
 
     assert error["error"] == "Project not found"
-
-
-AWKWARD_STATES: dict[str, JsonObject] = {
-    "as the newest frontend sends it": make_state(),
-    "nothing at all": {},
-    "only unknown keys": {"theme": "dark", "nested": {"deep": [1, 2.0, {"x": None}]}},
-    "whole numbers and fractions": make_state(make_clip(start_time=0, end_time=6.0, duration=3, original_start_time=0.0)),
-    "numbers at the edge": make_state(make_clip(properties={"a": 2**63 - 1, "b": -(2**63), "c": 2**53 + 1, "d": 1e300})),
-    "small fractions": make_state(make_clip(start_time=0.1 + 0.2, duration=5e-324, properties={"z": -0.0, "y": 1e-7})),
-    "an end that nobody moved": make_state(make_clip(start_time=0, duration=3.04, end_time=6)),
-    "an end before the start": make_state(make_clip(start_time=5, duration=1, end_time=2)),
-    "keys in an order of their own": {"zoom": 2, "layers": [], "aaa": 1, "duration": 3, "AAA": {"z": 1, "a": 2, "m": 3}},
-    "keys like numbers": make_state(**{"10": 1, "9": 2, "properties": {"2": "b", "1": "a"}}),
-    "dots in keys": make_state(make_clip(properties={"a.b": 1, ".": 2, "..": 3, "a.": 4}), **{"view.left": 0}),
-    "an empty key": make_state(make_clip(properties={"": "empty"})),
-    "references in properties": make_state(make_clip(properties={"link": {"$ref": "clips", "$id": 7, "$db": "x"}})),
-    "operators in properties": make_state(make_clip(properties={"$set": {"$gt": 1}, "list": [{"$inc": 1}], "$": 0})),
-    "extended JSON in properties": make_state(make_clip(properties={"$oid": "0123456789abcdef01234567", "$date": 0})),
-    "NUL in properties": make_state(make_clip(properties={"a\x00b": "c\x00d"})),
-    "letters of all kinds": make_state(make_clip(content="Grüße 🎬 \u2028 名前 \x7f", properties={"🎬": "é", "e\u0301": 1})),
-    "more keys on clip and layer": make_state(make_clip(split_from="x", trim={"in": 0}), view={"collapsed": True}),
-    "keyframes": make_state(
-        make_clip(keyframes=[{"id": "k", "time": 0, "property": "opacity", "value": 1, "easing": "linear", "x": [1]}])
-    ),
-    "empty lists and objects": make_state(make_clip(properties={}, keyframes=[]), markers=[], selected_clips=[]),
-    "nulls": make_state(make_clip(original_start_time=None, source_path=None, content=None, properties=None)),
-    "no optional keys": {
-        "layers": [
-            {
-                "id": "l",
-                "name": "n",
-                "type": "audio",
-                "clips": [{"id": "c", "type": "audio", "start_time": 0, "end_time": 1, "duration": 1}],
-            }
-        ]
-    },
-    "every type of layer": {
-        "layers": [{"id": kind, "name": kind, "type": kind} for kind in ("video", "audio", "text", "effect", "overlay")]
-    },
-    "two layers with one id": {"layers": [make_layer(), make_layer(is_main_video=False)]},
-    "escaped-looking keys": make_state(make_clip(properties={"\\u0024a": 1, "%24": 2, "\uff04": 3, "\ue000$": 4})),
-}
 
 
 @pytest.mark.parametrize("name", AWKWARD_STATES)
@@ -217,9 +175,7 @@ def test_a_save_counts_as_a_change_of_the_project(client: FlaskClient, project_i
     assert after["updated_at"] >= before["updated_at"]
 
 
-def test_clearing_by_the_projects_id_leaves_an_empty_timeline_and_the_history(
-    client: FlaskClient, project_id: str
-) -> None:
+def test_clearing_by_the_projects_id_leaves_an_empty_timeline_and_the_history(client: FlaskClient, project_id: str) -> None:
     state = make_state()
     save(client, project_id, state, "Precious")
 

@@ -72,9 +72,7 @@ def test_nothing_of_an_unknown_project_is_found(client: FlaskClient, use: str) -
 
 
 @pytest.mark.parametrize("use", USES)
-def test_whoever_had_a_project_before_storage_was_permanent_is_told_what_became_of_it(
-    client: FlaskClient, use: str
-) -> None:
+def test_whoever_had_a_project_before_storage_was_permanent_is_told_what_became_of_it(client: FlaskClient, use: str) -> None:
     error = assert_error(USES[use](client, "project_1"), 404, "project_not_carried_over")
 
     assert "stored permanently" in error["error"]

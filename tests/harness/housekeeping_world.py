@@ -92,9 +92,21 @@ class World:
         for name in (path, thumbnail, f"trimmed/{identity}_{'0' * 64}.mp4"):
             (self.media / name).write_bytes(b"film")
         video = Video(
-            path=path, thumbnail_path=thumbnail, original_name="film.mp4", content_type="video/mp4", bytes=4, sha256="0" * 64,
-            container="mp4", video_codec="h264", audio_codec=None, width=16, height=9, frame_rate=25.0, rotation=0, duration=1.0,
-        )  # fmt: skip
+            path=path,
+            thumbnail_path=thumbnail,
+            original_name="film.mp4",
+            content_type="video/mp4",
+            bytes=4,
+            sha256="0" * 64,
+            container="mp4",
+            video_codec="h264",
+            audio_codec=None,
+            width=16,
+            height=9,
+            frame_rate=25.0,
+            rotation=0,
+            duration=1.0,
+        )
         self.stores.projects.set_video(ProjectKey(project_id), video)
         return video
 

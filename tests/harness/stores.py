@@ -20,6 +20,7 @@ from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.stores import collections
 from projectapi.stores.mongo_projects import MongoProjectStore
 from projectapi.stores.mongo_timelines import MongoTimelineStore
+from projectapi.stores.mongo_transcripts import MongoTranscriptStore
 from projectapi.stores.project_documents import ProjectDocuments
 from projectapi.stores.revision_documents import RevisionDocuments
 from projectapi.stores.timeline_writer import TimelineWriter
@@ -52,9 +53,8 @@ class Stores:
         return ProjectKey(self.projects.create_project(name=name, description=None, owner=owner or new_id()).id)
 
     def give_transcript(self, key: ProjectKey) -> None:
-        """Give a project a transcript, past the store of transcripts, which has its own tests."""
-        transcript = {"segments": [{"text": "hello"}]}
-        self.project_documents.update_one({"projectId": key.id}, {"$set": {"transcriptState": transcript}})
+        """Give a project a transcript, as the store of transcripts does, which has its own tests."""
+        MongoTranscriptStore(ProjectDocuments(self.project_documents, Retry())).create_transcript(key, {"language": "en"})
 
 
 def open_stores(database: Database[Document], retry: Retry | None = None) -> Stores:

@@ -10,12 +10,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "projectapi"
 
-DOMAIN = {"errors", "project", "protocols", "timeline"}
+DOMAIN = {"errors", "project", "protocols", "timeline", "transcript", "transcript_protocol"}
 ALLOWED = {
     "errors": set(),
-    "project": {"errors"},
+    "transcript": {"errors"},
+    "project": {"errors", "transcript"},
     "timeline": {"errors", "project"},
-    "protocols": {"errors", "project", "timeline"},
+    "transcript_protocol": {"errors", "project", "transcript"},
+    "protocols": {"errors", "project", "timeline", "transcript_protocol"},
     "schemas": DOMAIN,
     "api": DOMAIN | {"schemas"},
     "infra": {"errors"},

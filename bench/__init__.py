@@ -1,0 +1,1 @@
+"""How fast projectapi is: ratios against the limits of its parts and against peers, measured in one run."""

@@ -1,0 +1,300 @@
+"""Shapes of documents: old ones are brought along, newer ones are refused."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from projectapi.errors import Unavailable
+from projectapi.infra.retry import Retry
+from projectapi.project import SCHEMA_VERSION, ProjectKey
+from projectapi.schemas.timeline_schema import mongodb_schema
+from projectapi.stores import migrations as registry
+from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
+from projectapi.stores.database_info import METADATA, CheckedRetry
+from projectapi.stores.database_schema import MongoDatabaseSchema
+from projectapi.stores.migrations import MIGRATIONS, DatabaseTooNew, Migration, Migrations, upgrade_project
+from projectapi.upkeep import MigrationReport
+from tests.harness.housekeeping_world import World
+
+Document = dict[str, Any]
+
+
+def shout(document: Document) -> Document:
+    return {**document, "name": document["name"].upper()} if "name" in document else document
+
+
+def drop_thumbnail(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name != "thumbnail"}
+
+
+def whole_seconds_become_fractions(document: Document) -> Document:
+    return {**document, "duration": float(document["duration"])} if document.get("duration") is not None else document
+
+
+SAMPLES = Migrations(
+    [
+        Migration(2, "names are shouted", shout, PROJECTS),
+        Migration(3, "revisions have a mood", lambda document: {"mood": "calm", **document}, TIMELINE_STATES),
+        Migration(4, "durations have fractions", whole_seconds_become_fractions, PROJECTS),
+    ]
+)
+
+
+@pytest.fixture
+def schema(world: World) -> MongoDatabaseSchema:
+    """The shape of the world's database for a program that knows the sample migrations."""
+    return MongoDatabaseSchema(world.database, world.retry, mongodb_schema(), SAMPLES)
+
+
+def test_the_version_of_new_documents_is_that_of_the_last_migration() -> None:
+    assert MIGRATIONS.latest == SCHEMA_VERSION
+
+
+@pytest.mark.parametrize("versions", [[1], [3], [2, 4], [2, 2], [3, 2]])
+def test_migrations_are_numbered_without_gaps(versions: list[int]) -> None:
+    with pytest.raises(ValueError, match="numbered"):
+        Migrations([Migration(version, "x", shout, PROJECTS) for version in versions])
+
+
+def test_a_migration_names_a_collection_that_has_versions() -> None:
+    assert set(registry.MIGRATED) == {PROJECTS, TIMELINE_STATES}
+    with pytest.raises(ValueError, match="no collection"):
+        Migrations([Migration(2, "x", shout, "users")])
+
+
+def test_a_document_runs_through_every_migration_that_it_lacks_in_order() -> None:
+    upgraded = SAMPLES.upgrade(PROJECTS, {"name": "film", "duration": 3, "schemaVersion": 1})
+
+    assert upgraded == {"name": "FILM", "duration": 3.0, "schemaVersion": 4}
+    assert SAMPLES.upgrade(PROJECTS, {"name": "film", "duration": 3, "schemaVersion": 2})["name"] == "film"
+
+
+@pytest.mark.parametrize("document", [{"name": "film", "schemaVersion": 4}, {"name": "of a projection"}])
+def test_a_document_that_needs_no_upgrade_is_returned_as_it_is(document: Document) -> None:
+    assert SAMPLES.upgrade(PROJECTS, document) is document
+
+
+def test_a_collection_without_newer_migrations_is_current_at_its_own_version() -> None:
+    revision = {"mood": "calm", "schemaVersion": 3}
+
+    assert SAMPLES.upgrade(TIMELINE_STATES, revision) is revision
+
+
+def test_a_document_of_a_newer_shape_is_refused() -> None:
+    with pytest.raises(DatabaseTooNew, match="schema version 5 and this version of projectapi knows only 4"):
+        SAMPLES.upgrade(PROJECTS, {"schemaVersion": 5})
+
+
+def test_an_old_project_is_read_in_todays_shape(light_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    project_id = light_world.create("film")
+    monkeypatch.setattr(registry, "MIGRATIONS", SAMPLES)
+
+    assert light_world.stores.projects.get_project(ProjectKey(project_id)).name == "FILM"
+    assert upgrade_project({"name": "film", "schemaVersion": 1})["name"] == "FILM"
+
+
+def test_a_project_that_a_newer_program_wrote_is_not_misread(light_world: World) -> None:
+    project_id = light_world.create("film")
+    light_world.projects.update_one({}, {"$set": {"schemaVersion": SCHEMA_VERSION + 1}})
+
+    with pytest.raises(DatabaseTooNew):
+        light_world.stores.projects.get_project(ProjectKey(project_id))
+
+
+def test_a_migration_brings_all_documents_to_the_newest_shape(world: World, schema: MongoDatabaseSchema) -> None:
+    for number in range(60):
+        world.create(f"film {number}")
+    project_id = world.create("long")
+    world.save(project_id, 1)
+    world.projects.update_one({"projectId": project_id}, {"$set": {"duration": 7}})
+    history = world.history(project_id)
+
+    reports = schema.migrate()
+
+    assert reports == [
+        MigrationReport(collection=PROJECTS, version=4, documents=61),
+        MigrationReport(collection=TIMELINE_STATES, version=3, documents=1),
+    ]
+    assert {p["schemaVersion"] for p in world.projects.find()} == {4}
+    assert {p["name"] for p in world.projects.find()} >= {"FILM 0", "FILM 59", "LONG"}
+    assert isinstance(world.projects.find_one({"projectId": project_id})["duration"], float)  # type: ignore[index]
+    assert world.revisions.find_one({})["mood"] == "calm"  # type: ignore[index]
+    assert world.history(project_id) == history
+
+
+def test_a_dry_run_counts_and_changes_nothing(world: World, schema: MongoDatabaseSchema) -> None:
+    world.save(world.create(), 1)
+    before = world.dump(), list(world.database[METADATA].find())
+
+    reports = schema.migrate(dry_run=True)
+
+    assert [report.documents for report in reports] == [1, 1]
+    assert (world.dump(), list(world.database[METADATA].find())) == before
+
+
+def test_a_second_migration_finds_nothing_to_do(world: World, schema: MongoDatabaseSchema) -> None:
+    world.save(world.create(), 1)
+    schema.migrate()
+    before = world.dump()
+
+    assert [report.documents for report in schema.migrate()] == [0, 0]
+    assert world.dump() == before
+
+
+def test_a_migration_changes_neither_entity_tag_nor_time_of_a_project(world: World, schema: MongoDatabaseSchema) -> None:
+    project_id = world.create()
+    before = world.projects.find_one({}, {"version": 1, "lastWrite": 1, "updatedAt": 1})
+
+    schema.migrate()
+
+    assert world.projects.find_one({"projectId": project_id}, {"version": 1, "lastWrite": 1, "updatedAt": 1}) == before
+
+
+def test_a_migration_removes_fields_that_the_new_shape_does_not_have(light_world: World) -> None:
+    light_world.create()
+    without = Migrations([Migration(2, "no thumbnails", drop_thumbnail, PROJECTS)])
+
+    MongoDatabaseSchema(light_world.database, light_world.retry, {}, without).migrate()
+
+    assert "thumbnail" not in light_world.projects.find_one({})  # type: ignore[operator]
+
+
+def test_what_somebody_changes_during_the_migration_is_not_overwritten(world: World) -> None:
+    project_id = world.create("film")
+    renamed: list[str] = []
+
+    def shout_while_somebody_renames(document: Document) -> Document:
+        if not renamed:
+            renamed.append("new name")
+            world.stores.projects.update_project(ProjectKey(project_id), {"name": "new name"})
+        return shout(document)
+
+    migrations = Migrations([Migration(2, "shouted", shout_while_somebody_renames, PROJECTS)])
+
+    MongoDatabaseSchema(world.database, world.retry, {}, migrations).migrate()
+
+    assert world.projects.find_one({"projectId": project_id})["name"] == "NEW NAME"  # type: ignore[index]
+
+
+def test_a_revision_that_is_settled_during_the_migration_stays_settled(light_world: World) -> None:
+    project_id = light_world.create()
+    light_world.save(project_id, 1)
+
+    def settle_meanwhile(document: Document) -> Document:
+        light_world.revisions.update_one({"_id": document["_id"]}, {"$set": {"committed": True}})
+        return {**document, "mood": "calm"}
+
+    migrations = Migrations([Migration(2, "mood", settle_meanwhile, TIMELINE_STATES)])
+
+    MongoDatabaseSchema(light_world.database, light_world.retry, {}, migrations).migrate()
+
+    revision = light_world.revisions.find_one({})
+    assert revision is not None
+    assert (revision["committed"], revision["mood"]) == (True, "calm")
+
+
+def test_a_migration_that_never_gets_through_gives_up_in_the_end(
+    light_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projectapi.stores.migrator.time.sleep", lambda _: None)
+    project_id = light_world.create()
+
+    def rename_always(document: Document) -> Document:
+        light_world.projects.update_one({"projectId": project_id}, {"$inc": {"version": 1}})
+        return document
+
+    with pytest.raises(Unavailable):
+        MongoDatabaseSchema(
+            light_world.database, light_world.retry, {}, Migrations([Migration(2, "x", rename_always, PROJECTS)])
+        ).migrate()
+
+
+def test_two_migrations_at_once_upgrade_every_document_once(wire_world: World) -> None:
+    for number in range(60):
+        wire_world.create(f"film {number}")
+
+    def count(document: Document) -> Document:
+        return {**document, "duration": (document["duration"] or 0) + 1}
+
+    schema = MongoDatabaseSchema(
+        wire_world.database, wire_world.retry, mongodb_schema(), Migrations([Migration(2, "count", count, PROJECTS)])
+    )
+    threads = [threading.Thread(target=schema.migrate) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [project["duration"] for project in wire_world.projects.find()] == [1] * 60
+
+
+def test_a_database_that_was_never_set_up_says_so(wire_database: Database[Document]) -> None:
+    status = MongoDatabaseSchema(wire_database, Retry(), mongodb_schema()).status()
+
+    assert (status.database_version, status.is_ready, status.is_too_new) == (None, False, False)
+    for collection in status.collections:
+        assert (collection.documents, collection.lowest_version, collection.has_validator) == (0, None, False)
+        assert "schemaVersion" in collection.missing_indexes
+
+
+def test_a_database_that_is_set_up_is_ready(wire_world: World) -> None:
+    wire_world.save(wire_world.create(), 1)
+
+    status = wire_world.schema.status()
+
+    assert status.is_ready
+    assert [(c.documents, c.lowest_version, c.highest_version, c.to_migrate) for c in status.collections] == [(1, 1, 1, 0)] * 2
+
+
+def test_old_documents_and_lost_indexes_show_in_the_status(wire_world: World) -> None:
+    wire_world.create()
+    wire_world.projects.drop_index("createdAt")
+
+    status = MongoDatabaseSchema(wire_world.database, wire_world.retry, mongodb_schema(), SAMPLES).status()
+
+    projects = status.collections[0]
+    assert (projects.to_migrate, projects.missing_indexes, status.is_ready) == (1, ["createdAt"], False)
+
+
+def test_a_program_older_than_the_database_changes_nothing(world: World, schema: MongoDatabaseSchema) -> None:
+    schema.migrate()
+    world.create()
+    before = world.dump()
+    older = MongoDatabaseSchema(world.database, world.retry, mongodb_schema())
+
+    for work in (older.set_up, older.migrate, lambda: older.migrate(dry_run=True)):
+        with pytest.raises(DatabaseTooNew, match="run the newer version"):
+            work()
+
+    assert world.dump() == before
+
+
+def test_the_database_never_goes_back_to_an_older_version(light_world: World) -> None:
+    newer = MongoDatabaseSchema(light_world.database, light_world.retry, {}, SAMPLES)
+    newer.migrate()
+
+    light_world.schema._info.raise_to_latest()
+
+    assert list(light_world.database[METADATA].find()) == [{"_id": "main", "schemaVersion": 4}]
+
+
+def test_the_first_use_of_a_newer_database_is_refused(light_world: World) -> None:
+    light_world.database[METADATA].insert_one({"_id": "main", "schemaVersion": SCHEMA_VERSION + 1})
+    retry = CheckedRetry(light_world.schema.refuse_newer, deadline_seconds=8)
+
+    with pytest.raises(DatabaseTooNew):
+        retry.read(lambda: 1)
+    with pytest.raises(DatabaseTooNew):
+        retry.write(lambda: 1, lambda: None)
+
+
+def test_the_check_at_first_use_is_passed_once() -> None:
+    checks: list[int] = []
+    retry = CheckedRetry(lambda: checks.append(1), deadline_seconds=8)
+
+    assert [retry.read(lambda: 1), retry.repeat(lambda: 2), retry.write(lambda: 3, lambda: None)] == [1, 2, 3]
+    assert checks == [1]
