@@ -48,7 +48,8 @@ def create_app(
     `mongo_client` alone there is no cache.
     """
     set_up_logging(config.log_level)
-    log.info(FRESH_START)
+    if devstack.is_serving():
+        log.info(FRESH_START)
     app = Flask(__name__, static_folder=None)
     app.config.update(SECRET_KEY=config.secret_key, PROJECTAPI=config)
 
@@ -92,6 +93,9 @@ def create_app(
     )
     api.init_app(app, max_body_bytes=config.max_body_bytes, cors_origins=config.cors_origins)
     cli.init_app(app)
+    if devstack.current() is not None and devstack.is_serving():
+        # A database of our own making: nobody else sets it up for plain `flask run`.
+        schema.set_up()
     return app
 
 

@@ -21,7 +21,7 @@ import click
 from projectapi.devstack.processes import DevstackError
 from projectapi.devstack.stand_ins import StandIns, current, provide, stop
 
-__all__ = ["DevstackError", "Servers", "Settings", "StandIns", "current", "provide", "provide_for", "stop"]
+__all__ = ["DevstackError", "Servers", "Settings", "StandIns", "current", "is_serving", "provide", "provide_for", "stop"]
 
 
 class Settings(Protocol):
@@ -52,14 +52,14 @@ def provide_for(settings: Settings) -> Servers:
     """
     mongodb_uri, redis_url = settings.mongodb_uri, settings.redis_url
     if settings.app_env != "production" and not (mongodb_uri and redis_url):
-        stand_ins = provide(settings.instance_dir, mongodb=not mongodb_uri, redis=not redis_url, join=_joining_is_fine())
+        stand_ins = provide(settings.instance_dir, mongodb=not mongodb_uri, redis=not redis_url, join=not is_serving())
         mongodb_uri, redis_url = mongodb_uri or stand_ins.mongodb_uri, redis_url or stand_ins.redis_url
     if mongodb_uri is None:
         raise DevstackError("MONGODB_URI is not set, and in production nothing stands in for MongoDB.")
     return Servers(mongodb_uri, redis_url)
 
 
-def _joining_is_fine() -> bool:
-    """Tell whether this process may use the stand-ins of another: a `flask` command may, a second server may not."""
+def is_serving() -> bool:
+    """Tell whether this process is a server and not a `flask` command: a command may join the stand-ins of another process."""
     context = click.get_current_context(silent=True)
-    return context is not None and context.info_name != "run"
+    return context is None or context.info_name == "run"

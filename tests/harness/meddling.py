@@ -25,6 +25,10 @@ class MeddlingCollection:
         """Let the next calls of `method` run into these troubles, one each; calls after that are quiet again."""
         self._planned[method] += troubles
 
+    def calm_down(self) -> None:
+        """Forget all troubles that have not come about."""
+        self._planned.clear()
+
     def __getattr__(self, method: str) -> Any:
         real = getattr(self._collection, method)
         if not callable(real):
