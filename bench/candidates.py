@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.dialects import ConstantDialect, Dialect, EveDialect, ProjectapiDialect
@@ -24,6 +24,7 @@ class Servers:
     folder: Path
     mongodb: EmbeddedServer
     redis: EmbeddedServer
+    initialised: set[str] = field(default_factory=set)
 
     def mongodb_uri(self, port: int | None = None) -> str:
         """Return the connection string, with the same durability for everybody; `port` may be a proxy's."""
@@ -73,8 +74,9 @@ class Candidate:
             "MEDIA_DIR": str(servers.folder / "media"),
             "INSTANCE_DIR": str(servers.folder),
         }
-        if self is PROJECTAPI:
+        if self is PROJECTAPI and self.database not in servers.initialised:
             _initialise_database(environment)
+            servers.initialised.add(self.database)
         with running(self._command(port), port, servers.folder / f"{self.database}-{port}.log", environment) as application:
             yield application
 
@@ -108,4 +110,6 @@ CANDIDATES = (PROJECTAPI, FASTAPI, FLASK, EVE, FLASK_CONSTANT, WSGI_CONSTANT)
 
 def _initialise_database(environment: Mapping[str, str]) -> None:
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "init"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"flask db init failed: {done.stderr[-500:]}")

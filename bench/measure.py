@@ -18,9 +18,9 @@ _numbers = count(1_000_001, 100_000)
 class Batches:
     """How much is measured: so many rounds of at most `count` requests and `seconds` each."""
 
-    rounds: int = 3
-    count: int = 400
-    seconds: float = 2.0
+    rounds: int = 5
+    count: int = 200
+    seconds: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class _Round:
 
 
 def side_by_side(
-    tasks: Mapping[str, Task], batches: Batches, *, before_each: Callable[[], None] | None = None, once: bool = False
+    tasks: Mapping[str, Task], batches: Batches, *, before_each: Callable[[], object] | None = None, once: bool = False
 ) -> dict[str, Figures]:
     """Measure the tasks in turns and return the figures of each.
 

@@ -47,6 +47,7 @@ def create_app(
     `mongo_client` and `redis_client` take the places of the clients that are otherwise made from the settings; with
     `mongo_client` alone there is no cache.
     """
+    own_client = mongo_client is None
     set_up_logging(config.log_level)
     if devstack.is_serving():
         log.info(FRESH_START)
@@ -60,21 +61,30 @@ def create_app(
         pool = {"max_pool_size": config.mongodb_max_pool_size, "min_pool_size": config.mongodb_min_pool_size}
         mongo_client = connect(app, servers.mongodb_uri, **pool)
         redis_url = redis_url or servers.redis_url
-    database = mongo_client[config.mongodb_database]
 
-    # The data: stores over MongoDB, and caching is one line.
+    # The parts, and the doors to them.
+    engine = _cache_engine(app, config, redis_url, mongo_client[config.mongodb_database]) if redis_url else None
+    backend = app.extensions["projectapi"] = _backend(config, mongo_client, engine)
+    api.init_app(app, max_body_bytes=config.max_body_bytes, cors_origins=config.cors_origins)
+    cli.init_app(app)
+    if own_client and config.mongodb_uri is None and devstack.is_serving():
+        # A database of our own making: nobody else sets it up for plain `flask run`.
+        backend.schema.set_up()
+    return app
+
+
+def _backend(config: Config, client: MongoClient[dict[str, Any]], engine: CacheEngine | None) -> Backend:
+    database = client[config.mongodb_database]
     schema = MongoDatabaseSchema(database, Retry(deadline_seconds=config.database_deadline_seconds), mongodb_schema())
     retry = CheckedRetry(schema.refuse_newer, deadline_seconds=config.database_deadline_seconds)
     stores = mongo_stores(database, retry, answers)
-    engine = _cache_engine(app, config, redis_url, database) if redis_url else None
+    announce = Announced(engine, Owners(stores.projects)).write if engine else unannounced
     if engine is None:
         log.info("REDIS_URL is not set: there is no cache, and every read asks MongoDB.")
-    announce = Announced(engine, Owners(stores.projects)).write if engine else unannounced
-    if engine is not None:
+    else:
         stores = behind_cache(stores, engine)
     videos = MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes)
-
-    app.extensions["projectapi"] = Backend(
+    return Backend(
         answers=stores.answers,
         projects=stores.projects,
         timelines=stores.timelines,
@@ -85,18 +95,11 @@ def create_app(
         housekeeping=MongoHousekeeping(database, retry, videos, announce),
         retention=_retention(config),
         schema=schema,
-        set_up_database=schema.set_up,
-        close=mongo_client.close,
+        close=client.close,
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
         max_upload_bytes=config.max_upload_bytes,
     )
-    api.init_app(app, max_body_bytes=config.max_body_bytes, cors_origins=config.cors_origins)
-    cli.init_app(app)
-    if devstack.current() is not None and devstack.is_serving():
-        # A database of our own making: nobody else sets it up for plain `flask run`.
-        schema.set_up()
-    return app
 
 
 def _retention(config: Config) -> RetentionPolicy:

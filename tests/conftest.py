@@ -52,7 +52,7 @@ def app(mongodb_uri: str, redis_url: str, tmp_path_factory: pytest.TempPathFacto
         max_upload_bytes=20 * 2**20,
     )
     app = create_app(config)
-    app.extensions["projectapi"].set_up_database()
+    app.extensions["projectapi"].schema.set_up()
     yield app
     app.extensions["projectapi"].close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 import orjson
 from flask import Blueprint, Response, g
@@ -16,6 +17,7 @@ from projectapi.errors import (
     ProjectApiError,
     UnsupportedMediaType,
 )
+from projectapi.schemas.times import wire_time
 
 log = logging.getLogger("projectapi.errors")
 
@@ -36,9 +38,9 @@ def render(error: ProjectApiError) -> Response:
         "detail": error.detail,
         "code": error.code,
         "requestId": g.get("request_id"),
-        **error.extra,
+        **{name: wire_time(value) if isinstance(value, datetime) else value for name, value in error.extra.items()},
     }
-    encoded = orjson.dumps(body, option=orjson.OPT_UTC_Z)
+    encoded = orjson.dumps(body)
     return Response(encoded, status=error.status, mimetype="application/json", headers=error.headers)
 
 

@@ -22,7 +22,7 @@ from projectapi.project import HISTORY_LIMIT_DEFAULT, ListQuery, ProjectKey
 from projectapi.protocols import Answer, Backend
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _PROJECT = re.compile(r"/(projects|timeline)/([0-9a-f]{24})(/history)?")
 _FAILED = "projectapi.error"

@@ -96,6 +96,9 @@ def remove_fillers() -> Response:
         words = project.transcript.words if project.transcript else []
         spans += [(word["start"], word["end"]) for word in words if word["is_filler"]]
     kept, removed = without(spans, video.duration)
+    if not kept:
+        message = "These words are all there is: nothing of the video would be left."
+        raise invalid([{"type": "value_error", "loc": ["body", "selected_words"], "msg": message}])
     path = backend().videos.trim(video, kept).path if removed else video.path
     segments = [{"start": segment.start, "end": segment.end} for segment in removed]
     return success({"processed_video_path": path, "removed_segments": segments}, "Filler words removed successfully")

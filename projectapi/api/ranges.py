@@ -20,13 +20,19 @@ def file_with_ranges(path: Path, media_type: str, *, etag: str | None = None, na
     Raises RangeNotSatisfiable for a range that lies behind the end.
     """
     size = path.stat().st_size
-    environ = _with_usable_range(size)
+    environ = _with_usable_range(size, etag)
     response = send_file(path, media_type, download_name=name, conditional=False, etag=etag or True, max_age=0)
     response.make_conditional(environ, accept_ranges=True, complete_length=size)
     return response
 
 
-def _with_usable_range(size: int) -> dict[str, Any]:
+def _is_about_another(etag: str | None) -> bool:
+    """Tell whether `If-Range` names another state of the file, for which the whole of this one is the answer."""
+    condition = request.headers.get("If-Range")
+    return condition is not None and condition.strip() != f'"{etag}"'
+
+
+def _with_usable_range(size: int, etag: str | None) -> dict[str, Any]:
     """Return the request's environment with a Range header that cannot be refused, or none when it is to be ignored."""
     environ = {name: value for name, value in request.environ.items() if name != "HTTP_RANGE"}
     found = _RANGES.fullmatch(request.headers.get("Range", ""))
@@ -39,6 +45,8 @@ def _with_usable_range(size: int) -> dict[str, Any]:
         start, end = int(first), min(int(last or size - 1), size - 1)
         if last and int(last) < int(first):
             return environ
-    if start > end:
+    if start > end and not _is_about_another(etag):
         raise RangeNotSatisfiable(headers={"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"})
+    if start > end:
+        return environ
     return {**environ, "HTTP_RANGE": f"bytes={start}-{end}"}

@@ -9,6 +9,7 @@ from projectapi.api.context import backend, project_key
 from projectapi.api.envelope import success
 from projectapi.errors import VideoNotFound
 from projectapi.project import Segment
+from projectapi.schemas.loading import invalid
 from projectapi.schemas.requests import PreviewRequest
 from projectapi.timeline.cut import main_layer_segments
 
@@ -21,6 +22,9 @@ _PREVIEW = PreviewRequest()
 def render_preview(project_id: str) -> Response:
     """Render what the main layer shows between two moments of the timeline; the message says where the file is."""
     asked = query(_PREVIEW)
+    if asked["end_time"] <= asked["start_time"]:
+        message = "The end must come after the start."
+        raise invalid([{"type": "value_error", "loc": ["query", "end_time"], "msg": message}])
     path = _render(project_id, asked["start_time"], asked["end_time"])
     return success(None, f"Preview rendered successfully: /static/{path}")
 

@@ -7,7 +7,7 @@ from flask.cli import AppGroup
 
 from projectapi.cli.printing import backend, ending_with, print_columns
 from projectapi.project import now
-from projectapi.upkeep import CollectionStatus, DatabaseStatus, HistoryReport
+from projectapi.protocols import CollectionStatus, DatabaseStatus, HistoryReport
 
 db = AppGroup("db", help="Look after the database.")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pymongo.database import Database
 
 from projectapi.infra.retry import Retry
-from projectapi.protocols import Answers, IdempotencyStore, ProjectStore, TimelineStore
+from projectapi.protocols import Answers, IdempotencyStore, ProjectStore, TimelineStore, TranscriptStore
 from projectapi.stores.announced import Announced, Owners
 from projectapi.stores.answers import Renderer, StoreAnswers
 from projectapi.stores.cache import CacheEngine
@@ -24,7 +24,6 @@ from projectapi.stores.mongo_transcripts import MongoTranscriptStore
 from projectapi.stores.project_documents import ProjectDocuments
 from projectapi.stores.revision_documents import RevisionDocuments
 from projectapi.stores.timeline_writer import TimelineWriter
-from projectapi.transcript_protocol import TranscriptStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from projectapi.project import EntityTag, JsonObject, ProjectKey
+from projectapi.protocols import TranscriptStore
 from projectapi.stores.announced import Announced
 from projectapi.transcript import RecognisedSpeech, Transcript
-from projectapi.transcript_protocol import TranscriptStore
 
 
 class CachedTranscriptStore(TranscriptStore):

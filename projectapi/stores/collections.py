@@ -24,6 +24,7 @@ BY_PROJECT = "projectId_version"
 """Name of the index over all revisions, committed or not."""
 
 _NOT_AUTHORISED = 13
+_TEXT = {"bsonType": "string"}
 _NUMBER = ["int", "long", "double"]
 _WHOLE = ["int", "long"]
 
@@ -71,8 +72,16 @@ def _nullable(kind: str, **limits: Any) -> Document:
 
 def validators(timeline: Document) -> dict[str, Document]:
     """Return each collection's `$jsonSchema`; `timeline` is the part that describes a timeline's state."""
-    texts = {"bsonType": "string"}
-    project = {
+    claimed = {"purgeClaimed": {"bsonType": "bool"}}
+    leaving = {"discardedAt": _nullable("date"), "orphanedAt": {"bsonType": "date"}}
+    return {
+        PROJECTS: _strict(_project_fields(timeline), optional=claimed),
+        TIMELINE_STATES: _strict(_revision_fields(), optional=leaving),
+    }
+
+
+def _project_fields(timeline: Document) -> Document:
+    return {
         "projectId": {"bsonType": "string", "minLength": 1, "maxLength": 200},
         "name": {"bsonType": "string", "maxLength": NAME_MAX},
         "description": _nullable("string", maxLength=DESCRIPTION_MAX),
@@ -83,8 +92,8 @@ def validators(timeline: Document) -> dict[str, Document]:
         "deletedAt": _nullable("date"),
         "version": {"bsonType": _WHOLE, "minimum": 1},
         "schemaVersion": {"bsonType": _WHOLE, "minimum": 1},
-        "lastWrite": texts,
-        "recentWrites": {"bsonType": "array", "items": texts},
+        "lastWrite": _TEXT,
+        "recentWrites": {"bsonType": "array", "items": _TEXT},
         "videoPath": _nullable("string"),
         "duration": {"bsonType": [*_NUMBER, "null"], "minimum": 0},
         "thumbnail": _nullable("string"),
@@ -95,8 +104,10 @@ def validators(timeline: Document) -> dict[str, Document]:
         "unsettledRevisions": {"bsonType": "array", "items": {"bsonType": "objectId"}},
         "transcriptState": _nullable("object"),
     }
-    claimed = {"purgeClaimed": {"bsonType": "bool"}}
-    revision = {
+
+
+def _revision_fields() -> Document:
+    return {
         "projectId": {"bsonType": "string", "minLength": 1, "maxLength": 200},
         "version": {"bsonType": _WHOLE, "minimum": 1},
         "parent": _nullable("objectId"),
@@ -110,11 +121,9 @@ def validators(timeline: Document) -> dict[str, Document]:
         "encoding": {"enum": ["full", "delta"]},
         "keyframe": {"bsonType": "objectId"},
         "rawBytes": {"bsonType": _WHOLE, "minimum": 2},
-        "sha256": texts,
+        "sha256": _TEXT,
         "state": {"bsonType": "binData"},
     }
-    leaving = {"discardedAt": _nullable("date"), "orphanedAt": {"bsonType": "date"}}
-    return {PROJECTS: _strict(project, optional=claimed), TIMELINE_STATES: _strict(revision, optional=leaving)}
 
 
 def _strict(required: Document, *, optional: Document) -> Document:

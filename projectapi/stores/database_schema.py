@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pymongo.database import Database
 
 from projectapi.infra.retry import Retry
+from projectapi.protocols import CollectionStatus, DatabaseSchema, DatabaseStatus, MigrationReport
 from projectapi.stores.collections import INDEXES, set_up, validators
 from projectapi.stores.database_info import METADATA, DatabaseInfo
 from projectapi.stores.documents import Document
 from projectapi.stores.migrations import MIGRATIONS, Migrations
 from projectapi.stores.migrator import Migrator
-from projectapi.upkeep import CollectionStatus, DatabaseSchema, DatabaseStatus, MigrationReport
 
 
 class MongoDatabaseSchema(DatabaseSchema):

@@ -21,11 +21,11 @@ from pymongo.collection import Collection
 
 from projectapi.infra.retry import Retry
 from projectapi.project import now as current_time
+from projectapi.protocols import HistoryReport
 from projectapi.stores.collections import BY_PROJECT
 from projectapi.stores.documents import Document
 from projectapi.stores.project_pages import ProjectPage, project_pages
 from projectapi.timeline.retention import HistoryEntry, RetentionPolicy, versions_to_delete
-from projectapi.upkeep import HistoryReport
 
 T = TypeVar("T")
 

@@ -9,14 +9,13 @@ from datetime import datetime
 from pymongo.database import Database
 
 from projectapi.infra.retry import Retry
-from projectapi.protocols import VideoFiles
+from projectapi.protocols import HistoryReport, Housekeeping, PurgeReport, Trashed, VideoFiles
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
 from projectapi.stores.documents import Document
 from projectapi.stores.history_sweep import Announce, HistorySweep, unannounced
 from projectapi.stores.project_pages import project_pages
 from projectapi.stores.trash import Trash
 from projectapi.timeline.retention import RetentionPolicy
-from projectapi.upkeep import HistoryReport, Housekeeping, PurgeReport, Trashed
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from pymongo.database import Database
 
 from projectapi.errors import Unavailable
 from projectapi.infra.retry import Retry
+from projectapi.protocols import MigrationReport
 from projectapi.stores.documents import Document
 from projectapi.stores.migrations import MIGRATED, Migrations
-from projectapi.upkeep import MigrationReport
 
 _BATCH = 50
 _RACES_MAX = 20

@@ -10,6 +10,7 @@ from functools import partial
 
 from projectapi.errors import Conflict, PreconditionFailed, TimelineTooLarge, TranscriptionNotFound, Unavailable
 from projectapi.project import EntityTag, JsonObject, ProjectKey, new_id, new_write_id, now
+from projectapi.protocols import TranscriptStore
 from projectapi.stores.project_documents import ProjectDocuments
 from projectapi.stores.transcript_documents import FIELD, too_large, transcript_from_project, values_to_store
 from projectapi.transcript import (
@@ -21,7 +22,6 @@ from projectapi.transcript import (
     with_values,
     without_segment,
 )
-from projectapi.transcript_protocol import TranscriptStore
 
 Change = Callable[[Transcript | None], Transcript | None]
 

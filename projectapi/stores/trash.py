@@ -18,11 +18,10 @@ from pymongo import ASCENDING, ReturnDocument
 from pymongo.collection import Collection
 
 from projectapi.infra.retry import Retry
-from projectapi.protocols import VideoFiles
+from projectapi.protocols import PurgeReport, Trashed, VideoFiles
 from projectapi.stores.documents import Document, video_from_document
 from projectapi.stores.history_sweep import Announce, unannounced
 from projectapi.stores.migrations import upgrade_project
-from projectapi.upkeep import PurgeReport, Trashed
 
 log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ def project_id(client: FlaskClient) -> str:
 )
 def test_both_ways_give_the_same_answer(client: FlaskClient, project_id: str, path: str, headers: dict[str, str]) -> None:
     address = path.format(project_id)
+    headers = {"X-User-Id": secrets.token_hex(8), **headers}
     client.get(address, headers=headers)
 
     short = client.get(address, headers=headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,11 +53,12 @@ def test_a_full_disk_is_told_before_a_byte_is_taken(
 
 
 @pytest.fixture(scope="module")
-def lost_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+def lost_client(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     """A client of an application whose database cannot be reached."""
     config = Config(
         app_env="testing",
         mongodb_uri="mongodb://user:swordfish@127.0.0.1:9/",
+        redis_url=redis_url,
         media_dir=tmp_path_factory.mktemp("media-without-database"),
         database_deadline_seconds=0.5,
     )
@@ -66,7 +68,7 @@ def lost_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClien
 
 
 WITHOUT_DATABASE: dict[str, Callable[[FlaskClient], TestResponse]] = {
-    "list": lambda client: client.get("/projects"),
+    "list": lambda client: client.get("/projects", headers={"X-User-Id": "whose list no cache has"}),
     "upload": lambda client: post_video(client, UNKNOWN_ID, small_mp4_bytes()),
     "save": lambda client: client.post("/timeline/", json={"project_id": UNKNOWN_ID, "timeline_state": {}}),
 }
@@ -81,6 +83,17 @@ def test_a_database_that_is_away_is_told_in_words_of_an_editor(lost_client: Flas
     assert "Your work is safe" in body["error"]
     assert int(response.headers["Retry-After"]) > 0
     assert "swordfish" not in response.get_data(as_text=True)
+
+
+def test_a_database_that_is_away_does_not_hold_up_the_start(tmp_path: Path) -> None:
+    config = Config(app_env="production", mongodb_uri="mongodb://127.0.0.1:9/", media_dir=tmp_path)
+    begun = time.monotonic()
+
+    app = create_app(config)
+
+    assert app.test_client().get("/health").status_code == 200
+    assert time.monotonic() - begun < 5, "the oldest backend took 30 seconds"
+    app.extensions["projectapi"].close()
 
 
 def test_a_database_that_is_away_does_not_make_the_process_unwell(lost_client: FlaskClient) -> None:

@@ -28,6 +28,10 @@ def test_an_upload_for_an_unknown_project_leaves_no_file(client: FlaskClient, me
     assert files_below(media_dir) == before
 
 
+def test_an_unknown_project_is_told_before_the_file_is_looked_into(client: FlaskClient) -> None:
+    assert_error(post_video(client, UNKNOWN_ID, b"text"), 404, "project_not_found")
+
+
 def half(video: bytes) -> bytes:
     return video[: len(video) // 2]
 

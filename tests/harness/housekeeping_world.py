@@ -15,6 +15,7 @@ from pymongo.database import Database
 from projectapi.infra.retry import Retry
 from projectapi.media import MediaRoom
 from projectapi.project import EntityTag, JsonObject, ProjectKey, TimelineSave, Video, empty_timeline_state, now
+from projectapi.protocols import HistoryReport, PurgeReport
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.stores.assembly import mongo_stores
@@ -23,7 +24,6 @@ from projectapi.stores.database_schema import MongoDatabaseSchema
 from projectapi.stores.history_sweep import unannounced
 from projectapi.stores.housekeeping import MongoHousekeeping
 from projectapi.timeline.retention import RetentionPolicy
-from projectapi.upkeep import HistoryReport, PurgeReport
 
 POLICY = RetentionPolicy()
 LONG_AGO = timedelta(hours=2)
@@ -125,7 +125,9 @@ class World:
 
     def history(self, project_id: str) -> dict[int, JsonObject | None]:
         """Return every version of a project with its state, read in full."""
-        revisions = self.stores.timelines.list_revisions(ProjectKey(project_id), limit=1000, with_state=True)
+        # New stores, as after a restart: what others remember of deleted keyframes must not help.
+        timelines = mongo_stores(self.database, self.retry, answers).timelines
+        revisions = timelines.list_revisions(ProjectKey(project_id), limit=1000, with_state=True)
         return {revision.version: revision.state for revision in revisions}
 
     def stored_versions(self, project_id: str) -> list[int]:

@@ -13,10 +13,10 @@ import pytest
 from bson import ObjectId
 
 from projectapi.project import ProjectKey, TimelineSave, now
-from projectapi.stores.history_sweep import HistorySweep
+from projectapi.protocols import HistoryReport
+from projectapi.stores.history_sweep import HistorySweep, to_delete
 from projectapi.stores.revision_documents import RevisionDocuments
 from projectapi.timeline.retention import RetentionPolicy
-from projectapi.upkeep import HistoryReport
 from tests.harness.housekeeping_world import LONG_AGO, World, state
 
 NIGHT = timedelta(days=3)
@@ -102,51 +102,52 @@ def test_a_sweep_changes_neither_entity_tag_nor_time_of_a_project(world: World, 
     assert (world.tag(project_id), world.stores.projects.get_summary(ProjectKey(project_id)).updated_at) == before
 
 
-def test_a_deleted_keyframe_stays_while_anything_stands_on_it(world: World, project_id: str) -> None:
-    # Given that all versions stand on the first one, which its owner deletes
-    first = revision_id(world, project_id, 1)
-    assert world.revisions.count_documents({"keyframe": first}) == 5
-    world.stores.timelines.delete_revision(world.stores.timelines.find_revision(str(first)))
-    world.let_time_pass()
+def delete_version(world: World, project_id: str, version: int) -> None:
+    found = world.stores.timelines.find_revision(str(revision_id(world, project_id, version)))
+    world.stores.timelines.delete_revision(found)
 
-    world.sweep()
 
-    assert 1 in world.stored_versions(project_id)
-    assert world.history(project_id)[5] == state(5)
+def two_runs(world: World) -> str:
+    """Make a project whose versions 1 to 32 stand on the first one, and 33 and 34 on the 33rd."""
+    project_id = world.create()
+    for number in range(1, 35):
+        world.save(project_id, number)
+    keyframes = {revision["keyframe"] for revision in world.revisions.find()}
+    assert keyframes == {revision_id(world, project_id, version) for version in (1, 33)}
+    return project_id
+
+
+def test_a_deleted_keyframe_stays_while_anything_stands_on_it(light_world: World) -> None:
+    project_id = two_runs(light_world)
+    delete_version(light_world, project_id, 1)
+    light_world.let_time_pass()
+
+    light_world.sweep()
+
+    assert 1 in light_world.stored_versions(project_id)
+    assert light_world.history(project_id) == {version: state(version) for version in range(2, 35)}
 
 
 def test_a_keyframe_goes_after_the_last_revision_that_stood_on_it(light_world: World) -> None:
-    # Given two runs of revisions with a keyframe each, the older run deleted by its owner
-    world = light_world
-    project_id = world.create()
-    for number in range(34):
-        world.save(project_id, number)
-    older = [str(r["_id"]) for r in world.revisions.find({"version": {"$lte": 32}})]
-    assert len({r["keyframe"] for r in world.revisions.find()}) == 2
-    for each in older:
-        world.stores.timelines.delete_revision(world.stores.timelines.find_revision(each))
-    world.let_time_pass()
+    project_id = two_runs(light_world)
+    for version in range(1, 33):
+        delete_version(light_world, project_id, version)
+    light_world.let_time_pass()
 
-    world.sweep()
+    light_world.sweep()
 
-    assert world.stored_versions(project_id) == [33, 34]
-    assert world.history(project_id) == {33: state(32), 34: state(33)}
-    world.assert_nothing_dangles()
+    assert light_world.stored_versions(project_id) == [33, 34]
+    assert light_world.history(project_id) == {33: state(33), 34: state(34)}
+    light_world.assert_nothing_dangles()
 
 
-def test_the_keyframe_of_the_next_save_stays_even_when_no_revision_stands_on_it(world: World) -> None:
-    # Given a head that stands on a deleted keyframe, and that itself is all there is
-    project_id = world.create()
-    world.save(project_id, 1)
-    world.save(project_id, 2)
-    world.stores.timelines.delete_revision(world.stores.timelines.find_revision(str(revision_id(world, project_id, 1))))
-    world.let_time_pass()
+def test_the_keyframe_on_which_the_next_save_will_stand_stays_even_when_no_revision_stands_on_it() -> None:
+    keyframe, head = ObjectId(), ObjectId()
+    project = {"unsettledRevisions": [], "timelineHead": {"_id": head, "keyframe": keyframe}}
+    revision = {"_id": keyframe, "keyframe": keyframe, "committed": False, "updatedAt": now() - LONG_AGO}
 
-    world.sweep()
-    world.save(project_id, 3)
-
-    assert world.history(project_id) == {2: state(2), 3: state(3)}
-    world.assert_nothing_dangles()
+    assert to_delete(project, [revision], now()) == []
+    assert to_delete({**project, "timelineHead": None}, [revision], now()) == [revision]
 
 
 def leftover(world: World, project_id: str) -> dict[str, Any]:
@@ -227,7 +228,10 @@ def test_a_save_during_the_sweep_is_kept_and_brings_nothing_back(
 def test_a_save_that_slept_for_hours_between_its_two_writes_is_whole_all_the_same(
     world: World, project_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a save that is suspended after it wrote its revision, and a sweep that finds that revision old by then
+    # Given a save that is suspended after it wrote its revision, and a sweep that finds only that revision to be old
+    world.sweep()
+    world.let_time_pass()
+    world.sweep()
     write = RevisionDocuments.write
     sweeps: list[HistoryReport] = []
 
@@ -241,7 +245,7 @@ def test_a_save_that_slept_for_hours_between_its_two_writes_is_whole_all_the_sam
 
     timeline = world.stores.timelines.save_timeline(ProjectKey(project_id), TimelineSave(state=state(6)))
 
-    assert sweeps[0].deleted == 1
+    assert sweeps == [HistoryReport(projects=1, deleted=1)]
     assert world.history(project_id)[timeline.version] == state(6)
     world.assert_nothing_dangles()
 

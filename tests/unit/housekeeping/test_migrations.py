@@ -11,13 +11,13 @@ from pymongo.database import Database
 from projectapi.errors import Unavailable
 from projectapi.infra.retry import Retry
 from projectapi.project import SCHEMA_VERSION, ProjectKey
+from projectapi.protocols import MigrationReport
 from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.stores import migrations as registry
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
 from projectapi.stores.database_info import METADATA, CheckedRetry
 from projectapi.stores.database_schema import MongoDatabaseSchema
 from projectapi.stores.migrations import MIGRATIONS, DatabaseTooNew, Migration, Migrations, upgrade_project
-from projectapi.upkeep import MigrationReport
 from tests.harness.housekeeping_world import World
 
 Document = dict[str, Any]

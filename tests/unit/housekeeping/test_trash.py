@@ -12,8 +12,8 @@ import pytest
 from projectapi.errors import ProjectNotFound
 from projectapi.media import MediaRoom
 from projectapi.project import ListQuery, ProjectKey
+from projectapi.protocols import PurgeReport
 from projectapi.stores.trash import Trash
-from projectapi.upkeep import PurgeReport
 from tests.harness.housekeeping_world import World
 
 MONTH = timedelta(days=31)

@@ -19,11 +19,11 @@ from projectapi.errors import (
 )
 from projectapi.infra.retry import Retry
 from projectapi.project import EntityTag, ProjectKey, new_write_id
+from projectapi.protocols import TranscriptStore
 from projectapi.stores.mongo_transcripts import MongoTranscriptStore
 from projectapi.stores.project_documents import ProjectDocuments
 from projectapi.stores.transcript_documents import values_to_store
 from projectapi.transcript import RecognisedSpeech, Transcript
-from projectapi.transcript_protocol import TranscriptStore
 from tests.harness.stores import Stores, at_once, save
 
 JsonObject = dict[str, Any]

@@ -1,0 +1,49 @@
+"""What the parts of projectapi must do for each other: the protocols that the handlers know, and nothing of who fulfils them.
+
+The store protocols are the specification that every store fulfils and that one contract suite checks; their docstrings name
+the errors that each method raises.
+"""
+
+from projectapi.protocols.answers import CODINGS, Answer, Answers
+from projectapi.protocols.backend import Backend
+from projectapi.protocols.caching import Cache, CacheStatus
+from projectapi.protocols.files import IncomingFile, TrimmedFile, VideoFiles
+from projectapi.protocols.idempotency import IdempotencyStore, RecordedAnswer
+from projectapi.protocols.projects import ProjectStore
+from projectapi.protocols.timelines import TimelineStore
+from projectapi.protocols.transcripts import TranscriptStore
+from projectapi.protocols.upkeep import (
+    CollectionStatus,
+    DatabaseSchema,
+    DatabaseStatus,
+    HistoryReport,
+    Housekeeping,
+    MigrationReport,
+    PurgeReport,
+    Trashed,
+)
+
+__all__ = [
+    "Answer",
+    "Answers",
+    "Backend",
+    "CODINGS",
+    "Cache",
+    "CacheStatus",
+    "CollectionStatus",
+    "DatabaseSchema",
+    "DatabaseStatus",
+    "HistoryReport",
+    "Housekeeping",
+    "IdempotencyStore",
+    "IncomingFile",
+    "MigrationReport",
+    "ProjectStore",
+    "PurgeReport",
+    "RecordedAnswer",
+    "TimelineStore",
+    "TranscriptStore",
+    "Trashed",
+    "TrimmedFile",
+    "VideoFiles",
+]

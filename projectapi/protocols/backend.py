@@ -1,0 +1,36 @@
+"""The parts of the running application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from projectapi.protocols.answers import Answers
+from projectapi.protocols.caching import Cache
+from projectapi.protocols.files import VideoFiles
+from projectapi.protocols.idempotency import IdempotencyStore
+from projectapi.protocols.projects import ProjectStore
+from projectapi.protocols.timelines import TimelineStore
+from projectapi.protocols.transcripts import TranscriptStore
+from projectapi.protocols.upkeep import DatabaseSchema, Housekeeping
+from projectapi.timeline.retention import RetentionPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """The parts that handlers and commands reach, put together by `create_app`."""
+
+    answers: Answers
+    projects: ProjectStore
+    timelines: TimelineStore
+    transcripts: TranscriptStore
+    idempotency: IdempotencyStore
+    videos: VideoFiles
+    cache: Cache | None
+    housekeeping: Housekeeping
+    retention: RetentionPolicy
+    schema: DatabaseSchema
+    close: Callable[[], None]
+    version: str
+    ownership_enforced: bool
+    max_upload_bytes: int

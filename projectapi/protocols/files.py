@@ -1,0 +1,61 @@
+"""What a room of video files must do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from projectapi.project import Segment, Video
+
+
+class IncomingFile(Protocol):
+    """A part file that an upload is written into; closing it deletes it unless `VideoFiles.accept` took it."""
+
+    def __enter__(self) -> IncomingFile: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def write(self, data: bytes, /) -> int:
+        """Append bytes. Raises VideoTooLarge and DiskFull; then the part is gone."""
+
+
+class TrimmedFile(Protocol):
+    """A cut copy of a video: its path relative to the media folder, its duration in seconds."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def duration(self) -> float: ...
+
+
+class VideoFiles(Protocol):
+    """Keeps video files on the server's disk and works on them; knows files and no projects."""
+
+    def receive(self, expected_bytes: int | None = None) -> IncomingFile:
+        """Open a part file for an upload of about `expected_bytes`. Raises VideoTooLarge and DiskFull."""
+
+    def accept(self, part: Any, original_name: str | None) -> Video:
+        """Probe a whole part that `receive` gave, and give it its place. Raises InvalidVideo, MediaBusy, DiskFull."""
+
+    def discard(self, video: Video) -> None:
+        """Delete the files of a video that no record names any more."""
+
+    def sweep(self, in_use: Set[str], older_than_seconds: float, *, dry_run: bool = False) -> Sequence[str]:
+        """Delete files older than this that nothing points to, and return their names; `in_use` holds the paths in records."""
+
+    def path_of(self, video: Video) -> Path:
+        """Return where the original lies. Raises VideoNotFound when the file is lost."""
+
+    def thumbnail_path_of(self, video: Video) -> Path:
+        """Return where the thumbnail lies. Raises ThumbnailNotFound."""
+
+    def static_path(self, relative: str) -> Path:
+        """Return a file of the media folder. Raises NotFound for anything that is not to be served."""
+
+    def trim(self, video: Video, segments: Sequence[Segment]) -> TrimmedFile:
+        """Return the file that holds just these segments of the original.
+
+        Raises VideoNotFound, ValidationFailed when nothing is left of a segment, MediaBusy when it cannot be done in time.
+        """
