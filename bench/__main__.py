@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import report
-from bench.candidates import CANDIDATES, FLASK_CONSTANT, PROJECTAPI, WSGI_CONSTANT, Servers, servers
+from bench.candidates import FLASK_CONSTANT, PROJECTAPI, WSGI_CONSTANT, Servers, servers
 from bench.far_away import measure_gains
 from bench.measure import Batches
 from bench.processes import ROOT

@@ -1,4 +1,4 @@
-"""Who is measured, and how each is started: one worker process, under the same gunicorn settings where it runs under gunicorn."""
+"""Who is measured, and how each is started: one worker process, under the same settings of gunicorn where that runs it."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Figures:
-    """Medians over the rounds: milliseconds, and requests per second with 8 connections; `spread` is of the CPU, in per cent."""
+    """Medians over the rounds: milliseconds, requests per second with 8 connections, and the spread of the CPU in per cent."""
 
     cpu_ms: float
     p50_ms: float

@@ -34,7 +34,8 @@ def machine(load_before: float) -> str:
             found.append(f"no {package}")
     busy = f"load average {load_before:.1f} before, {os.getloadavg()[0]:.1f} after"
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"Measured {when} on {_processor()}, {os.cpu_count()} cores, {busy}; Python {platform.python_version()}, {', '.join(found)}."
+    where = f"{_processor()}, {os.cpu_count()} cores, {busy}"
+    return f"Measured {when} on {where}; Python {platform.python_version()}, {', '.join(found)}."
 
 
 def speed_tables(rows: Sequence[Row]) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
-from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from bson import ObjectId, json_util
-from pymongo import MongoClient
+from bson import json_util
+from pymongo.database import Database
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from projectapi.errors import ProjectApiError, ProjectNotFound, TimelineVersionNotFound
+from projectapi.errors import PreconditionFailed
 from projectapi.infra.retry import Retry
-from projectapi.project import EntityTag, ListQuery, ProjectKey, SortField, TimelineSave, Video, new_id, new_write_id, now
-from projectapi.protocols import RecordedAnswer
+from projectapi.project import ListQuery, Project, ProjectKey, SortField, TimelineSave, Video, new_id, new_write_id, now
+from projectapi.protocols import IdempotencyStore, ProjectStore, RecordedAnswer, TimelineStore, TranscriptStore, VideoFiles
 from projectapi.schemas import answers
 from projectapi.stores.assembly import Stores, mongo_stores
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
@@ -27,6 +28,24 @@ from projectapi.transcript import RecognisedSpeech
 from tests.harness.stores import connect, prepare, state, tag_of
 
 JsonObject = dict[str, Any]
+
+INDEXED = {"IXSCAN", "IDHACK", "EXPRESS_IXSCAN", "EXPRESS_CLUSTERED_IXSCAN", "COUNT_SCAN", "DISTINCT_SCAN"}
+VIDEO: JsonObject = {
+    "path": "a.mp4",
+    "thumbnail_path": None,
+    "original_name": "a.mp4",
+    "content_type": "video/mp4",
+    "bytes": 1,
+    "sha256": "0" * 64,
+    "container": "mp4",
+    "video_codec": "h264",
+    "audio_codec": None,
+    "width": 1,
+    "height": 1,
+    "frame_rate": None,
+    "rotation": 0,
+    "duration": 1.0,
+}
 
 WITH_A_PLAN = {"find", "aggregate", "count", "distinct", "update", "delete", "findAndModify"}
 _NOT_EXPLAINED = {"lsid", "txnNumber", "$clusterTime", "$db", "maxTimeMS", "writeConcern", "readConcern", "$readPreference"}
@@ -80,20 +99,142 @@ def stages(plan: Any) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def recorder() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture(scope="module")
-def client(mongodb_uri: str, recorder: Recorder) -> Iterator[MongoClient[JsonObject]]:
-    """A client whose database holds the projects of several owners, each with a history."""
+def commands(mongodb_uri: str) -> dict[str, JsonObject]:
+    """Every command with a plan that the stores send, each shape once, as sent to a database with some projects in it."""
+    recorder, name = Recorder(), f"explain_{new_id()}"
     with connect(mongodb_uri) as plain:
-        name = f"explain_{new_id()}"
-        stores = mongo_stores(prepare(plain[name]), Retry(), answers)
-        for number in range(40):
-            project = stores.projects.create_project(name=f"p{number}", description=None, owner=f"owner {number % 5}")
-            for playhead in range(3):
-                stores.timelines.save_timeline(ProjectKey(project.id), TimelineSave(state=state(playhead)))
-    with connect(mongodb_uri, event_listeners=[recorder]) as listening:
-        listening.get_database(name).name  # noqa: B018
-        yield listening
+        fill(mongo_stores(prepare(plain[name]), Retry(), answers))
+    with connect(mongodb_uri, event_listeners=[recorder]) as client:
+        stores = mongo_stores(client[name], Retry(), answers)
+        use_projects(stores)
+        use_timelines(stores)
+        use_transcripts(stores)
+        use_idempotency(stores)
+        use_housekeeping(client[name])
+    return {shape: {"explain": command, "$db": name} for shape, command in recorder.commands.items()}
+
+
+def fill(stores: Stores) -> None:
+    """Store what an index is worth having for."""
+    for number in range(40):
+        project = stores.projects.create_project(name=f"p{number}", description=None, owner=f"owner {number % 5}")
+        for playhead in range(3):
+            stores.timelines.save_timeline(ProjectKey(project.id), TimelineSave(state=state(playhead)))
+
+
+def new_project(stores: Stores) -> Project:
+    return stores.projects.create_project(name="x", description=None, owner="ann", write_id=new_write_id())
+
+
+def use_projects(stores: Stores) -> None:
+    """Call everything that a `ProjectStore` has, with and without what is optional."""
+    projects, created = stores.projects, new_project(stores)
+    for key in (ProjectKey(created.id), ProjectKey(created.id, "ann")):
+        projects.get_project(key)
+        seen = projects.get_summary(key)
+        projects.update_project(key, {"name": "y"}, tag_of(seen), write_id=new_write_id())
+        with pytest.raises(PreconditionFailed):
+            projects.update_project(key, {"name": "z"}, tag_of(seen))
+        projects.edit_project(key, lambda values: values)
+        projects.set_video(key, Video(**VIDEO))
+        projects.delete_project(key)
+        projects.restore_project(key, write_id=new_write_id())
+    projects.find_owner(created.id)
+    for sort in SortField:
+        for descending in (True, False):
+            for search in (None, "p"):
+                query = ListQuery(owner="owner 1", limit=3, sort=sort, descending=descending, search=search)
+                page = projects.list_projects(query)
+                projects.list_projects(replace(query, after=page.next))
+    projects.list_projects(ListQuery(owner="ann", deleted=True))
+
+
+def use_timelines(stores: Stores) -> None:
+    """Call everything that a `TimelineStore` has, with and without what is optional."""
+    timelines, created = stores.timelines, new_project(stores)
+    for key in (ProjectKey(created.id), ProjectKey(created.id, "ann")):
+        for playhead in range(20):
+            saved = timelines.save_timeline(key, TimelineSave(state=state(playhead)))
+        timelines.save_timeline(key, TimelineSave(state=state(50)), tag_of(saved), write_id=new_write_id())
+        with pytest.raises(PreconditionFailed):
+            timelines.save_timeline(key, TimelineSave(state=state(51)), tag_of(saved))
+        timelines.edit_timeline(key, lambda old: apply_merge_patch(old, {"zoom": old["zoom"] + 1}), saved_by="ann")
+        timelines.get_timeline(key)
+        for entry in timelines.list_revisions(key, limit=2, skip=1, with_state=True):
+            timelines.describe_revision(entry, {"description": "new"})
+            timelines.delete_revision(timelines.find_revision(entry.id, "ann"))
+        current = timelines.list_revisions(key, limit=1)[0]
+        timelines.describe_revision(current, {"description": "newer"})
+        timelines.get_revision(key, 1)
+        timelines.restore_revision(key, 1, restored_by="ann")
+
+
+def use_transcripts(stores: Stores) -> None:
+    """Call everything that a `TranscriptStore` has."""
+    transcripts, key = stores.transcripts, ProjectKey(new_project(stores).id)
+    words: JsonObject = {"words": [], "speaker_id": None, "confidence": None, "is_edited": False, "edited_text": None}
+    segment = {"id": None, "start_time": 0, "end_time": 1, "text": "hello", **words}
+    transcripts.create_transcript(key, {}, write_id=new_write_id())
+    transcripts.store_recognised(key, RecognisedSpeech(words=[], language="en", model_used=None, processing_time=None, duration=1.0))
+    transcripts.update_transcript(key, {"language": "en"})
+    with_segment = transcripts.add_segments(key, [segment])
+    (segment_id,) = [stored["id"] for stored in with_segment.segments]
+    transcripts.update_segment(key, segment_id, {"text": "bye"})
+    transcripts.delete_segment(key, segment_id)
+    transcripts.get_transcript(key)
+    transcripts.delete_transcript(key)
+
+
+def use_idempotency(stores: Stores) -> None:
+    """Call everything that an `IdempotencyStore` has."""
+    stores.idempotency.begin("key", "fingerprint")
+    stores.idempotency.finish("key", RecordedAnswer(200, {}, b""))
+    stores.idempotency.begin("key", "fingerprint")
+
+
+def use_housekeeping(database: Database[JsonObject]) -> None:
+    """Sweep and purge, as of a time when there is something to do."""
+    projects, revisions, later = database[PROJECTS], database[TIMELINE_STATES], now() + timedelta(days=40)
+    trash = Trash(projects, revisions, Retry(), cast(VideoFiles, None))
+    doomed = mongo_stores(database, Retry(), answers)
+    key = ProjectKey(new_project(doomed).id)
+    doomed.timelines.save_timeline(key, TimelineSave(state=state()))
+    doomed.projects.delete_project(key)
+    list(trash.entries())
+    list(trash.entries("ann"))
+    trash.purge(later, dry_run=True)
+    trash.purge(later, dry_run=False)
+    sweep = HistorySweep(projects, revisions, Retry())
+    for days in (40, 80):
+        sweep.run(RetentionPolicy(), now() + timedelta(days=days), dry_run=False)
+
+
+def test_everything_that_the_stores_can_do_was_tried() -> None:
+    source = inspect.getsource(use_projects) + inspect.getsource(use_timelines) + inspect.getsource(use_transcripts)
+    source += inspect.getsource(new_project) + inspect.getsource(use_idempotency)
+
+    missing = [
+        f"{protocol.__name__}.{name}"
+        for protocol in (ProjectStore, TimelineStore, TranscriptStore, IdempotencyStore)
+        for name, member in vars(protocol).items()
+        if inspect.isfunction(member) and not name.startswith("_") and f".{name}(" not in source
+    ]
+
+    assert missing == []
+
+
+def test_every_query_and_every_write_finds_its_documents_by_an_index(
+    mongodb_uri: str, commands: dict[str, JsonObject]
+) -> None:
+    found = {}
+    with connect(mongodb_uri) as client:
+        for shape, command in commands.items():
+            plan = client[command["$db"]].command({"explain": command["explain"], "verbosity": "queryPlanner"})
+            found[shape] = set(stages(plan["queryPlanner"]["winningPlan"]))
+
+    for shape, names in found.items():
+        print(sorted(names), shape[:150])
+    without = {shape: names for shape, names in found.items() if "COLLSCAN" in names or not names & INDEXED}
+    assert without == {}
+    verbs = {shape.split()[0] for shape in found}
+    assert verbs >= {"find", "update", "delete", "findAndModify"} and len(found) > 40

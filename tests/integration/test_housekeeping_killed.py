@@ -74,8 +74,10 @@ def fill(world: World) -> tuple[str, str]:
     world.save(lives, 7)
     [second] = world.revisions.find({"projectId": lives, "version": 2})
     world.stores.timelines.delete_revision(world.stores.timelines.find_revision(str(second["_id"])))
-    killed_save = {**second, "_id": ObjectId(), "version": 8, "committed": False}
-    world.revisions.insert_one(killed_save)
+    second["committed"] = False
+    keyframe, delta = ObjectId(), ObjectId()
+    world.revisions.insert_one({**second, "_id": keyframe, "keyframe": keyframe, "version": 8, "encoding": "full"})
+    world.revisions.insert_one({**second, "_id": delta, "keyframe": keyframe, "version": 9})
     world.let_time_pass()
     world.delete(trashed)
     return lives, trashed
@@ -130,12 +132,19 @@ def test_killed_before_any_step_and_run_again_it_ends_as_if_it_had_never_been_ki
         # Then whoever looks sees everything or nothing, and the next run finishes the work
         assert kept(world, lives) == before
         assert_whole_or_gone(world, trashed, before_trashed)
+        assert_keyframes_stand(world)
         JOBS[job](world)
         assert summary(world) == expected
         if job == "purge":
             world.assert_nothing_dangles()
         steps += 1
     assert steps >= 7
+
+
+def assert_keyframes_stand(world: World) -> None:
+    """Check that no delta of a project that lives is without the keyframe that it stands on."""
+    revisions = list(world.revisions.find({"projectId": {"$in": world.projects.distinct("projectId", {"isDeleted": False})}}))
+    assert {revision["keyframe"] for revision in revisions} <= {revision["_id"] for revision in revisions}
 
 
 def summary(world: World) -> object:

@@ -1,0 +1,350 @@
+"""The cache as clients meet it, over HTTP: what is fast, what is seen at once, and what happens when a server is away."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import re
+import secrets
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import brotli
+import pytest
+import zstandard
+from flask import Flask
+from flask.testing import FlaskClient
+from pymongo import MongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+from werkzeug.test import TestResponse
+
+from config import Config
+from projectapi import create_app
+from projectapi.devstack.servers import MONGODB, REDIS
+from projectapi.infra.redis_client import connect
+from projectapi.project import id_from_write
+from tests.contract.calls import create_project, history, save, upload
+from tests.contract.shapes import assert_success
+from tests.contract.timelines import make_clip, make_state
+from tests.errors_shape import assert_error
+from tests.harness.killable import KillableServer, running, set_up_database
+from tests.harness.stores import at_once
+from tests.media_samples import small_mp4_bytes
+
+PATIENCE_SECONDS = 10.0
+DEADLINE_SECONDS = 2.0
+CLIENTS = 200
+
+
+class ProjectReads(CommandListener):
+    """Counts how often whole projects are read from the database."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def started(self, event: CommandStartedEvent) -> None:
+        """Count a `find` of a project; whose it is may be looked up besides."""
+        command = event.command
+        if command.get("find") == "projects" and command.get("projection") != {"createdBy": True}:
+            self.count += 1
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """Do nothing."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Do nothing."""
+
+
+@pytest.fixture
+def make_worker(app: Flask, mongodb_uri: str, redis_url: str) -> Iterator[Callable[..., tuple[Flask, ProjectReads]]]:
+    """Make further workers of the installation that `app` belongs to, whose reads of projects are counted."""
+    made = []
+    media_dir = app.config["PROJECTAPI"].media_dir
+
+    def make(**settings: Any) -> tuple[Flask, ProjectReads]:
+        reads = ProjectReads()
+        config = Config(app_env="testing", mongodb_uri=mongodb_uri, redis_url=redis_url, media_dir=media_dir, **settings)
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            mongodb_uri, event_listeners=[reads], w="majority", journal=True, tz_aware=True
+        )
+        worker = create_app(config, mongo_client=client, redis_client=connect(redis_url))
+        made.append(worker)
+        return worker, reads
+
+    yield make
+    for worker in made:
+        worker.extensions["projectapi"].close()
+
+
+@pytest.fixture
+def uncached(app: Flask, mongodb_uri: str) -> Iterator[FlaskClient]:
+    """A client of an application on the same database that has no cache, and so always tells the truth."""
+    client: MongoClient[dict[str, Any]] = MongoClient(mongodb_uri, w="majority", journal=True, tz_aware=True)
+    with client:
+        yield create_app(app.config["PROJECTAPI"], mongo_client=client).test_client()
+
+
+@pytest.fixture
+def owner() -> dict[str, str]:
+    """The header of a user that nobody else is."""
+    return {"X-User-Id": f"user-{secrets.token_hex(6)}"}
+
+
+@pytest.fixture
+def project_id(client: FlaskClient, owner: dict[str, str]) -> str:
+    """A project with a video and two saved versions."""
+    project_id = create_project(client, "Holiday", **owner)
+    upload(client, project_id, small_mp4_bytes())
+    save(client, project_id, make_state(), "first")
+    save(client, project_id, make_state(*(make_clip(f"clip-{number}") for number in range(10))), "second")
+    return project_id
+
+
+def source_of(response: TestResponse) -> str:
+    """Return where an answer says that it comes from."""
+    source = response.headers["X-Cache"]
+    assert re.fullmatch(rf"cache;desc={source}, total;dur=\d+\.\d\d", response.headers["Server-Timing"])
+    return source
+
+
+def read_until(client: FlaskClient, path: str, source: str, headers: dict[str, str] | None = None) -> list[str]:
+    """Read until an answer comes from `source` and return where all of them came from; fail if that takes too long."""
+    sources: list[str] = []
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while source not in sources:
+        response = client.get(path, headers=headers)
+        assert response.status_code == 200
+        sources.append(source_of(response))
+        assert time.monotonic() < deadline, Counter(sources)
+    return sources
+
+
+def reads_of(project_id: str) -> list[str]:
+    """Return the addresses of everything that is cached of a project."""
+    return [f"/projects/{project_id}", f"/timeline/{project_id}", f"/timeline/{project_id}/history", "/projects/"]
+
+
+# Fast
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_the_second_read_of_everything_is_a_hit(
+    client: FlaskClient, project_id: str, owner: dict[str, str], number: int
+) -> None:
+    path = reads_of(project_id)[number]
+
+    assert read_until(client, path, "HIT", owner)[0] == "MISS"
+
+
+def test_what_is_not_cached_says_so(client: FlaskClient, project_id: str) -> None:
+    for path in (f"/timeline/{project_id}/current", f"/timeline/{project_id}/version/1", f"/timeline/{project_id}/history?limit=1"):
+        assert source_of(client.get(path)) == "BYPASS"
+
+
+def test_whoever_has_the_current_version_is_told_so_without_a_body(client: FlaskClient, project_id: str) -> None:
+    for path in reads_of(project_id)[:2]:
+        first = client.get(path)
+        again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+        assert (again.status_code, again.get_data()) == (304, b"")
+        assert again.headers["ETag"] == first.headers["ETag"]
+        assert source_of(again) in ("HIT", "BYPASS")
+
+    save(client, project_id, make_state())
+    for path in reads_of(project_id)[:2]:
+        changed = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+        assert changed.status_code == 200
+
+
+UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    "zstd": lambda body: zstandard.ZstdDecompressor().decompressobj().decompress(body),
+    "br": brotli.decompress,
+    "gzip": gzip.decompress,
+}
+
+
+@pytest.mark.parametrize("source", ["MISS", "HIT"])
+@pytest.mark.parametrize("coding", UNPACK)
+def test_a_body_comes_in_the_coding_that_the_client_accepts(
+    client: FlaskClient, project_id: str, coding: str, source: str
+) -> None:
+    path = f"/projects/{project_id}"
+    if source == "HIT":
+        read_until(client, path, "HIT")
+    packed = client.get(path, headers={"Accept-Encoding": coding})
+    plain = client.get(path)
+
+    assert packed.headers["Content-Encoding"] == coding
+    assert UNPACK[coding](packed.get_data()) == plain.get_data()
+    assert len(packed.get_data()) < len(plain.get_data())
+    assert "Content-Encoding" not in plain.headers
+    assert "Accept-Encoding" in packed.vary and "Accept-Encoding" in plain.vary
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+
+
+@pytest.mark.parametrize("coding", UNPACK)
+def test_the_tag_of_a_coded_body_is_good_for_conditional_requests(client: FlaskClient, project_id: str, coding: str) -> None:
+    path, accept = f"/projects/{project_id}", {"Accept-Encoding": coding}
+    tag = client.get(path, headers=accept).headers["ETag"]
+
+    assert client.get(path, headers={**accept, "If-None-Match": tag}).status_code == 304
+    assert client.put(path, json={"name": "Mine"}, headers={"If-Match": tag}).status_code == 200
+    assert_error(client.put(path, json={"name": "Too late"}, headers={"If-Match": tag}), 412, "precondition_failed")
+
+
+def test_two_hundred_clients_opening_a_cold_project_cost_one_read(
+    project_id: str, make_worker: Callable[..., tuple[Flask, ProjectReads]]
+) -> None:
+    workers = [make_worker() for _ in range(2)]
+    for worker, _ in workers:
+        worker.extensions["projectapi"].cache.prepare()
+    clients = [workers[number % 2][0].test_client() for number in range(CLIENTS)]
+
+    answers = at_once([lambda one=one: one.get(f"/projects/{project_id}") for one in clients])
+
+    assert {answer.get_data() for answer in answers} == {answers[0].get_data()}
+    assert Counter(source_of(answer) for answer in answers) == {"MISS": 1, "HIT": CLIENTS - 1}
+    assert sum(reads.count for _, reads in workers) == 1
+
+
+# Never stale
+
+WRITES: dict[str, Callable[[FlaskClient, str], TestResponse]] = {
+    "rename": lambda client, x: client.put(f"/projects/{x}", json={"name": "Renamed"}),
+    "patch": lambda client, x: client.patch(
+        f"/projects/{x}", json={"name": "Patched"}, content_type="application/merge-patch+json"
+    ),
+    "save": lambda client, x: client.post("/timeline/", json={"project_id": x, "timeline_state": make_state(zoom=3)}),
+    "save as the oldest frontend": lambda client, x: client.post(
+        "/timeline/save", json={"project_id": x, "timeline_state": make_state(zoom=3)}
+    ),
+    "patch the timeline": lambda client, x: client.patch(
+        f"/timeline/{x}", json={"zoom": 5}, content_type="application/merge-patch+json"
+    ),
+    "restore a version": lambda client, x: client.post(f"/timeline/{x}/restore/1"),
+    "describe a version": lambda client, x: client.put(
+        f"/timeline/{history(client, x)[0]['_id']}", json={"description": "The best"}
+    ),
+    "save on a version": lambda client, x: client.put(
+        f"/timeline/{history(client, x)[0]['_id']}", json={"timeline_state": make_state(zoom=7)}
+    ),
+    "delete a version": lambda client, x: client.delete(f"/timeline/{history(client, x)[1]['_id']}"),
+    "clear the timeline": lambda client, x: client.delete(f"/timeline/{x}"),
+    "upload": lambda client, x: client.post(
+        "/media/upload", data={"project_id": x, "file": (__import__("io").BytesIO(small_mp4_bytes()), "another.mp4")}
+    ),
+    "transcribe": lambda client, x: client.post("/transcriptions/", json={"project_id": x, "language": "en"}),
+    "delete": lambda client, x: client.delete(f"/projects/{x}"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_write_is_seen_at_once_by_every_read(
+    client: FlaskClient,
+    uncached: FlaskClient,
+    make_worker: Callable[..., tuple[Flask, ProjectReads]],
+    project_id: str,
+    owner: dict[str, str],
+    write: str,
+) -> None:
+    # Given a second worker, and everything cached in both
+    other = make_worker()[0].test_client()
+    for path in reads_of(project_id):
+        read_until(client, path, "HIT", owner)
+        read_until(other, path, "HIT", owner)
+    before = answers_to(client, project_id, owner)
+
+    # When the first worker writes
+    assert WRITES[write](client, project_id).status_code == 200
+
+    # Then both show what the database holds, and it is something else
+    truth = answers_to(uncached, project_id, owner)
+    assert truth != before
+    assert answers_to(client, project_id, owner) == answers_to(other, project_id, owner) == truth
+
+
+def answers_to(client: FlaskClient, project_id: str, owner: dict[str, str]) -> list[tuple[int, Any]]:
+    """Return what is read of a project, without the ids of the requests that errors carry."""
+    answers = [client.get(path, headers=owner) for path in reads_of(project_id)]
+    return [(answer.status_code, {**answer.get_json(), "requestId": None}) for answer in answers]
+
+
+def test_a_restored_project_is_there_again_at_once(client: FlaskClient, project_id: str, owner: dict[str, str]) -> None:
+    before = answers_to(client, project_id, owner)[1:3]
+    client.delete(f"/projects/{project_id}")
+    assert [client.get(path).status_code for path in reads_of(project_id)[:3]] == [404] * 3
+
+    assert_success(client.post(f"/projects/{project_id}/restore"))
+
+    assert answers_to(client, project_id, owner)[1:3] == before
+    assert client.get(f"/projects/{project_id}").status_code == 200
+    assert [found["_id"] for found in client.get("/projects", headers=owner).get_json()["data"]] == [project_id]
+
+
+def test_a_project_that_is_not_there_is_looked_for_once_until_it_is_created(
+    make_worker: Callable[..., tuple[Flask, ProjectReads]], owner: dict[str, str]
+) -> None:
+    # Given the id that a creation with this key will give
+    worker, reads = make_worker()
+    client, key = worker.test_client(), secrets.token_hex(8)
+    project_id = id_from_write(hashlib.sha256(f"{owner['X-User-Id']}\0{key}".encode()).hexdigest()[:16])
+
+    # When it is asked for again and again
+    for _ in range(5):
+        assert_error(client.get(f"/projects/{project_id}"), 404, "project_not_found")
+
+    # Then the database was asked once, and the project is there as soon as it is created
+    assert reads.count == 1
+    created = client.post("/projects", json={"name": "At last"}, headers={**owner, "Idempotency-Key": key})
+    assert assert_success(created)["_id"] == project_id
+    assert assert_success(client.get(f"/projects/{project_id}"))["name"] == "At last"
+
+
+def test_everybody_has_a_list_of_their_own(client: FlaskClient) -> None:
+    anna, ben = ({"X-User-Id": f"{name}-{secrets.token_hex(6)}"} for name in ("anna", "ben"))
+    create_project(client, "Anna's", **anna)
+    read_until(client, "/projects/", "HIT", anna)
+
+    create_project(client, "Ben's", **ben)
+
+    assert source_of(client.get("/projects/", headers=anna)) == "HIT"
+    names = [[found["name"] for found in client.get("/projects/", headers=who).get_json()["data"]] for who in (anna, ben)]
+    assert names == [["Anna's"], ["Ben's"]]
+
+
+def test_with_ownership_enforced_no_cached_answer_reaches_anybody_else(
+    make_worker: Callable[..., tuple[Flask, ProjectReads]], project_id: str, owner: dict[str, str]
+) -> None:
+    client, stranger = make_worker(ownership="enforced")[0].test_client(), {"X-User-Id": "a stranger"}
+    for path in reads_of(project_id)[:3]:
+        # Whoever asks first, both are answered as they should be
+        assert_error(client.get(path, headers=stranger), 404, "project_not_found")
+        read_until(client, path, "HIT", owner)
+        tag = client.get(path, headers=owner).headers.get("ETag", '"1"')
+        for condition in ({}, {"If-None-Match": tag}, {"If-None-Match": "*"}):
+            assert_error(client.get(path, headers={**stranger, **condition}), 404, "project_not_found")
+            assert_error(client.get(path, headers=condition), 404, "project_not_found")
+
+
+def test_an_edit_by_hand_is_seen_after_a_purge(
+    app: Flask, client: FlaskClient, mongodb_uri: str, project_id: str
+) -> None:
+    path, runner = f"/projects/{project_id}", app.test_cli_runner()
+    read_until(client, path, "HIT")
+    with MongoClient[dict[str, Any]](mongodb_uri) as mongodb:
+        mongodb["projectapi"]["projects"].update_one({"projectId": project_id}, {"$set": {"name": "By hand"}})
+    assert client.get(path).get_json()["data"]["name"] == "Holiday"
+    epoch = re.search(r"epoch +(\d+)", runner.invoke(args=["cache", "status"]).output)
+
+    purged = runner.invoke(args=["cache", "purge"])
+    status = runner.invoke(args=["cache", "status"]).output
+
+    assert purged.exit_code == 0, purged.output
+    assert client.get(path).get_json()["data"]["name"] == "By hand"
+    later = re.search(r"epoch +(\d+)", status)
+    assert epoch and later and int(later[1]) > int(epoch[1])
+    assert re.search(r"^mode +on$", status, re.M) and re.search(r"^circuit +closed$", status, re.M)
