@@ -6,6 +6,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+BENCH_INSTALLED := $(VENV)/bench-installed
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint faults bench clean
@@ -27,7 +28,7 @@ lint: $(INSTALLED) ## Lint and check types
 faults: $(INSTALLED) ## Kill, freeze and cut off the parts, and look for lost work (minutes)
 	$(BIN)/pytest tests/faults $(ARGS)
 
-bench: $(INSTALLED) ## Measure speed against the limits of the parts (minutes)
+bench: $(BENCH_INSTALLED) ## Measure speed against the limits of the parts (minutes)
 	$(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove what was installed or cached; data in instance/ stays
@@ -42,4 +43,9 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what is needed into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(BENCH_INSTALLED): $(INSTALLED) requirements-bench.txt
+	@echo "Installing what projectapi is compared with ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@

@@ -30,6 +30,7 @@ film editor understands. The tree::
     ├── Unavailable                     503  unavailable
     │   ├── DatabaseUnavailable         503  database_unavailable
     │   ├── OutcomeUnknown              503  outcome_unknown
+    │   ├── DatabaseTooNew              503  database_too_new
     │   ├── SpeechUnavailable           503  speech_unavailable
     │   └── MediaBusy                   503  media_busy
     └── DiskFull                        507  disk_full
@@ -40,7 +41,7 @@ The cause of an error (a driver's exception, say) is chained with ``from`` for t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 JsonObject = dict[str, Any]
 
@@ -287,6 +288,22 @@ class OutcomeUnknown(DatabaseUnavailable):
         "Your work is safe on this page; the server lost its database while saving and cannot tell yet whether the save "
         "arrived. Saving again does no harm. Please try again in a few seconds."
     )
+
+
+class DatabaseTooNew(Unavailable):
+    """A newer version of projectapi has worked on this database; this one would not understand all of it."""
+
+    code = "database_too_new"
+    sentence = "The server's program is older than its database; nothing was changed. A newer version of it must be installed."
+    retry_after_seconds = 60
+
+    @classmethod
+    def found(cls, version: int, known: int) -> Self:
+        """Return the error for a database of schema version `version` where the code knows `known`."""
+        return cls(
+            f"The database has schema version {version} and this version of projectapi knows only {known}: nothing was "
+            "changed; run the newer version of projectapi that made the database what it is."
+        )
 
 
 class SpeechUnavailable(Unavailable):

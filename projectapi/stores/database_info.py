@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from pymongo.collection import Collection
 
+from projectapi.errors import DatabaseTooNew
 from projectapi.infra.retry import Retry
 from projectapi.stores.documents import Document
-from projectapi.stores.migrations import DatabaseTooNew
 
 METADATA = "metadata"
 _ID = "main"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from projectapi.errors import Unavailable
+from projectapi.errors import DatabaseTooNew
 from projectapi.project import SCHEMA_VERSION
 
 Document = dict[str, Any]
@@ -23,22 +23,6 @@ Document = dict[str, Any]
 _PROJECTS, _REVISIONS = "projects", "timeline_states"
 MIGRATED = (_PROJECTS, _REVISIONS)
 """The collections whose documents have a schema version."""
-
-
-class DatabaseTooNew(Unavailable):
-    """A newer version of projectapi has worked on this database; this one would not understand all of it."""
-
-    code = "database_too_new"
-    sentence = "The server's program is older than its database; nothing was changed. A newer version of it must be installed."
-    retry_after_seconds = 60
-
-    @classmethod
-    def found(cls, version: int, known: int) -> DatabaseTooNew:
-        """Return the error for a database of schema version `version` where the code knows `known`."""
-        return cls(
-            f"The database has schema version {version} and this version of projectapi knows only {known}: nothing was "
-            "changed; run the newer version of projectapi that made the database what it is."
-        )
 
 
 @dataclass(frozen=True, slots=True)

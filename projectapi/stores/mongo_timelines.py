@@ -34,7 +34,13 @@ from projectapi.stores.timeline_writer import (
 )
 from projectapi.timeline.patching import Patched
 
-_TIMELINE = {"projectId": True, "timelineVersion": True, "timelineHead": True, "timelineState": True}
+_TIMELINE = {
+    "schemaVersion": True,
+    "projectId": True,
+    "timelineVersion": True,
+    "timelineHead": True,
+    "timelineState": True,
+}
 
 
 class MongoTimelineStore(TimelineStore):

@@ -13,6 +13,7 @@ from projectapi.errors import PreconditionFailed, ProjectNotCarriedOver, Project
 from projectapi.infra.retry import Retry
 from projectapi.project import EntityTag, ProjectKey, is_from_the_in_memory_backend, new_write_id, now
 from projectapi.stores.documents import RECENT_WRITES, Document
+from projectapi.stores.migrations import upgrade_project
 
 
 class ProjectDocuments:
@@ -27,7 +28,7 @@ class ProjectDocuments:
         document = self.retry.read(lambda: self.collection.find_one(project_filter(key), projection))
         if document is None:
             raise_not_found(key)
-        return document
+        return upgrade_project(document)
 
     def change(
         self,

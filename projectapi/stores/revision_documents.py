@@ -22,6 +22,7 @@ from projectapi.errors import HistoryDamaged, TimelineVersionNotFound
 from projectapi.infra.retry import Retry
 from projectapi.project import SCHEMA_VERSION, JsonObject, Revision, Timeline
 from projectapi.stores.documents import Document
+from projectapi.stores.migrations import upgrade_revision
 from projectapi.timeline.revisions import EncodedState, Keyframe, decode, encode_next, load_state
 
 _KEYFRAME_CACHE_BYTES = 32 * 2**20
@@ -73,7 +74,7 @@ class RevisionDocuments:
     def find(self, project_id: str, unsettled: Sequence[ObjectId], version: int) -> Document:
         """Return the committed revision of this version. Raises TimelineVersionNotFound."""
         conditions = {"version": version, **_committed(project_id, unsettled)}
-        document = self._retry.read(lambda: self.collection.find_one(conditions))
+        document = self._find_one(conditions)
         if document is None:
             raise TimelineVersionNotFound
         return document
@@ -84,17 +85,22 @@ class RevisionDocuments:
         """Return committed revisions, newest first."""
         conditions = _committed(project_id, unsettled)
         projection = None if with_state else _WITHOUT_STATE
-        return self._retry.read(
+        found = self._retry.read(
             lambda: list(
                 self.collection.find(conditions, projection).sort([("version", DESCENDING)]).skip(skip).limit(limit)
             )
         )
+        return [upgrade_revision(document) for document in found]
 
     def find_by_id(self, revision_id: ObjectId, project_id: str | None = None) -> Document | None:
         """Return a revision, committed or not: with its state when its project is known, else without."""
         conditions: Document = {"_id": revision_id} | ({"projectId": project_id} if project_id else {})
         projection = None if project_id else _WITHOUT_STATE
-        return self._retry.read(lambda: self.collection.find_one(conditions, projection))
+        return self._find_one(conditions, projection)
+
+    def _find_one(self, conditions: Document, projection: Document | None = None) -> Document | None:
+        document = self._retry.read(lambda: self.collection.find_one(conditions, projection))
+        return upgrade_revision(document) if document is not None else None
 
     def update(self, project_id: str, revision_id: ObjectId, values: Document) -> None:
         """Set fields of a revision; doing it twice is doing it once."""
@@ -132,9 +138,9 @@ class RevisionDocuments:
         if known is not None:
             return known
         conditions = {"_id": revision_id, "projectId": project_id}
-        document = self._retry.read(lambda: self.collection.find_one(conditions))
+        document = self._find_one(conditions)
         if document is None:
-            raise TimelineVersionNotFound
+            raise HistoryDamaged
         raw = self._raw(document)
         if len(raw) <= _KEYFRAME_CACHE_BYTES:
             with self._keyframes_lock:

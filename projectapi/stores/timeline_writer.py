@@ -20,6 +20,7 @@ from projectapi.errors import TimelineTooLarge, Unavailable
 from projectapi.infra.retry import Retry
 from projectapi.project import EntityTag, JsonObject, ProjectKey, Timeline, TimelineSave, new_write_id, now
 from projectapi.stores.documents import Document, state_to_store, timeline_from_head
+from projectapi.stores.migrations import upgrade_project
 from projectapi.stores.project_documents import (
     ProjectDocuments,
     lost_race,
@@ -32,7 +33,13 @@ from projectapi.stores.revision_documents import RevisionDocuments, new_revision
 from projectapi.timeline.retention import is_named
 from projectapi.timeline.revisions import dump_state
 
-HEAD = {"timelineVersion": True, "timelineHead": True, "unsettledRevisions": True, "recentWrites": True}
+HEAD = {
+    "schemaVersion": True,
+    "timelineVersion": True,
+    "timelineHead": True,
+    "unsettledRevisions": True,
+    "recentWrites": True,
+}
 """Projection of what a save must know of a project, whatever its size."""
 
 HEAD_WITH_STATE = {**HEAD, "timelineState": True}
@@ -122,7 +129,7 @@ class TimelineWriter:
         if head is None:
             self._revisions.remove(key.id, revision_id)
             self._explain_miss(key)
-        return head
+        return upgrade_project(head)
 
     def _explain_miss(self, key: ProjectKey) -> NoReturn:
         current = self._retry.read(lambda: self._projects.collection.find_one(project_filter(key), HEAD))

@@ -50,6 +50,13 @@ class KillableServer(EmbeddedServer):
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
+    def thaw_or_start(self) -> None:
+        """Have the server running, whatever was done to it."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+        else:
+            self.thaw()
+
     def stop(self) -> None:
         """End the server, frozen or not; does nothing when it is gone already."""
         if self.process is not None and self.process.poll() is None:
