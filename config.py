@@ -19,6 +19,9 @@ from urllib.parse import parse_qsl, urlsplit
 import click
 from dotenv import dotenv_values
 
+_HOST_MARKERS = ("DYNO", "RENDER")
+"""Variables that Heroku and Render set by themselves: who forgets APP_ENV there must not get a development server."""
+
 _PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s]*@")
 
 
@@ -121,7 +124,8 @@ class Config:
         "APP_ENV",
         _one_of("development", "production", "testing"),
         "development",
-        "`development`, `production` or `testing`. Production refuses to start without `MONGODB_URI`.",
+        "`development`, `production` or `testing`; `production` by itself on Heroku and Render. Production refuses to start "
+        "without `MONGODB_URI`.",
     )
     mongodb_uri: str | None = _setting(
         "MONGODB_URI",
@@ -248,7 +252,8 @@ class Config:
         """
         if environ is None:
             environ = {**{k: v for k, v in dotenv_values(".env").items() if v is not None}, **os.environ}
-        values: dict[str, Any] = {}
+        on_a_host = any(environ.get(marker) for marker in _HOST_MARKERS)
+        values: dict[str, Any] = {"app_env": "production"} if on_a_host else {}
         problems: list[str] = []
         for field in dataclasses.fields(cls):
             names = (field.metadata["variable"], field.metadata.get("alias", ""))

@@ -19,7 +19,7 @@ class Dialect:
 
     def open(self, project_id: str, **headers: str) -> bytes:
         """Return the request that opens a project with its timeline."""
-        return request_bytes("GET", f"/projects/{project_id}", **headers)
+        return request_bytes("GET", f"/projects/{project_id}", b"", **headers)
 
     def list(self, owner: str = OWNER) -> bytes:
         """Return the request for the newest 50 projects of an owner."""

@@ -26,7 +26,7 @@ _STUCK_SECONDS = 60.0
 class Load:
     """What to send: connection k sends `requests` k, k + connections, … in turn, with the marker in a body made unique.
 
-    `first_number` is where the unique numbers begin; it must grow from batch to batch.
+    `first_number` is where the unique numbers begin; it must grow from batch to batch, and keep its nine digits.
     """
 
     port: int
@@ -35,7 +35,7 @@ class Load:
     connections: int = 1
     count: int = 100
     seconds: float = 5.0
-    first_number: int = 1_000_001
+    first_number: int = 100_000_001
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,20 @@ class Outcome:
     failure: str
 
 
+class LoadFailed(Exception):
+    """The server closed a connection, got stuck or gave a wrong answer."""
+
+
 def run(load: Load) -> Outcome:
-    """Generate the load in a process of its own and return what came of it."""
+    """Generate the load in a process of its own and return what came of it. Raises LoadFailed."""
     command = [sys.executable, "-m", "bench.load"]
-    finished = subprocess.run(command, input=pickle.dumps(load), stdout=subprocess.PIPE, check=True)
-    return Outcome(**json.loads(finished.stdout))
+    finished = subprocess.run(command, input=pickle.dumps(load), capture_output=True, check=False)
+    if finished.returncode:
+        raise LoadFailed(finished.stderr.decode().strip().rpartition("\n")[2])
+    outcome = Outcome(**json.loads(finished.stdout))
+    if outcome.failures:
+        raise LoadFailed(f"{outcome.failures} of {outcome.answers} answers were wrong: {outcome.failure}")
+    return outcome
 
 
 class _Connection:

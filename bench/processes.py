@@ -40,6 +40,10 @@ class Running:
         """Return the CPU time, user and system, that the program and all that came from it have used so far."""
         return sum(_cpu_seconds(pid) for pid in (self.process.pid, *_descendants(self.process.pid)))
 
+    def log_tail(self) -> str:
+        """Return the last lines of the program's log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
 
 @contextmanager
 def running(command: Sequence[str], port: int, log: Path, environment: dict[str, str]) -> Iterator[Running]:

@@ -67,7 +67,9 @@ def measure_speed(
         rows = []
         for operation in _operations(contenders, servers, tuple(extent.projects)):
             say(f"{operation.name} {operation.clips or ''}")
-            rows.append(Row(operation.name, operation.clips, operation.measure(batches)))
+            figures = operation.measure(batches)
+            rows.append(Row(operation.name, operation.clips, figures))
+            say("  " + ", ".join(f"{name} {one.cpu_ms:.2f} ms CPU" for name, one in figures.items()))
         return rows, absent
 
 

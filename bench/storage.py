@@ -92,8 +92,6 @@ def _saves(application: Running, database: Database[Any], way: str, clips: int, 
     request = PROJECTAPI.dialect.save(project, clips) if way == "full save" else _patch(project)
     before, cpu_before = _stored_bytes(database, project), application.cpu_seconds()
     outcome = run(Load(application.port, [request], count=saves, seconds=1_000.0))
-    if outcome.failures:
-        raise RuntimeError(f"{outcome.failures} of {saves} saves failed: {outcome.failure}")
     cpu = application.cpu_seconds() - cpu_before
     stored = _stored_bytes(database, project) - before
     median = outcome.latencies[len(outcome.latencies) // 2] * 1000

@@ -7,7 +7,7 @@ from typing import Any
 
 CLIPS = (20, 200, 2_000)
 
-MARKER = b"1000000.25"
+MARKER = b"100000000.25"
 """Where the playhead stands in a body; a load generator writes another number there, so that no save equals the one before."""
 
 

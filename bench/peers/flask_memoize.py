@@ -114,7 +114,8 @@ def get_project(project_id: str) -> Response:
     project = find_project(project_id) or abort(404)
     response = jsonify(success=True, data=project)
     response.set_etag(str(project["version"]))
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @app.post("/timeline/")
@@ -129,5 +130,5 @@ def save_timeline() -> Response:
     return jsonify(success=True, data=None)
 
 
+# gunicorn imports this module in the worker, so no client is used on both sides of a fork.
 projects.create_index([("user_id", 1), ("updated_at", DESCENDING)])
-# The clients above were not used by another process: gunicorn imports this module in the worker.

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, NoReturn
 
 import bson
@@ -64,6 +65,13 @@ class Proposal:
     has_escaped_keys: bool
 
 
+class _Swapped(Enum):
+    """When the project was changed: by this very call, or by one before it that had the same mark."""
+
+    NOW = auto()
+    BEFORE = auto()
+
+
 class TimelineWriter:
     """Appends versions to the timelines of projects."""
 
@@ -89,9 +97,13 @@ class TimelineWriter:
         mark = write_id or new_write_id()
         revision_id = _revision_id(mark)
         for race in range(RACES_MAX):
-            if write_id and (done := self._done_before(key, revision_id)):
+            before = self._head(key, projection, expected)
+            # Only after the head was read: had somebody sent the same write in between, it would be done on top of itself.
+            if (write_id or race) and (done := self._done_before(key, revision_id)):
                 return done
-            before = self._head(key, revision_id, projection, expected)
+            if before is None:
+                self._revisions.remove(key.id, revision_id)
+                self._explain_miss(key)
             proposal = propose(before)
             if _adds_nothing(proposal, before):
                 return timeline_from_head(before, key.id, proposal.save.state)
@@ -103,33 +115,29 @@ class TimelineWriter:
 
     def swap(self, key: ProjectKey, conditions: Document, update: Document, mark: str) -> bool:
         """Change the project if `conditions` still hold; tell whether that was done."""
+        return self._swap(key, conditions, update, mark) is not None
 
+    def _swap(self, key: ProjectKey, conditions: Document, update: Document, mark: str) -> _Swapped | None:
         conditions = unmarked(project_filter(key) | conditions, mark)
 
-        def change() -> bool:
-            return self._projects.collection.update_one(conditions, update).matched_count == 1
+        def change() -> _Swapped | None:
+            return _Swapped.NOW if self._projects.collection.update_one(conditions, update).matched_count else None
 
-        def landed() -> bool | None:
-            return True if self._projects.find_landed(key.id, mark, {"_id": True}) else None
+        def landed() -> _Swapped | None:
+            return _Swapped.BEFORE if self._projects.find_landed(key.id, mark, {"_id": True}) else None
 
         # A miss may be our own earlier attempt that arrived late, so the mark is looked for before a race is called lost.
-        return self._retry.write(change, landed) or bool(self._retry.read(landed))
+        return self._retry.write(change, landed) or self._retry.read(landed)
 
-    def _head(
-        self, key: ProjectKey, revision_id: ObjectId, projection: Mapping[str, Any], expected: EntityTag | None
-    ) -> Document:
+    def _head(self, key: ProjectKey, projection: Mapping[str, Any], expected: EntityTag | None) -> Document | None:
+        """Return the head of the project; None when it is not the `expected` one."""
         if expected is None:
             return self._projects.find(key, projection)
         conditions = project_filter(key) | {"timelineVersion": expected.version}
         if expected.version:
             conditions["timelineHead.tag"] = expected.tag
-        # Whoever was waited for may have been ourselves: a repeated save finds its own version current, or further back.
-        conditions = {"projectId": key.id, "$or": [conditions, project_filter(key) | {"unsettledRevisions": revision_id}]}
         head = self._retry.read(lambda: self._projects.collection.find_one(conditions, projection))
-        if head is None:
-            self._revisions.remove(key.id, revision_id)
-            self._explain_miss(key)
-        return upgrade_project(head)
+        return upgrade_project(head) if head is not None else None
 
     def _explain_miss(self, key: ProjectKey) -> NoReturn:
         current = self._retry.read(lambda: self._projects.collection.find_one(project_filter(key), HEAD))
@@ -181,9 +189,12 @@ class TimelineWriter:
         if previous:
             conditions["timelineHead.tag"] = previous["tag"]
             self._keep_words(key.id, previous)
-        if not self.swap(key, conditions, marked_update(values, mark, proposal.unset), mark):
+        swapped = self._swap(key, conditions, marked_update(values, mark, proposal.unset), mark)
+        if swapped is None:
             return None
-        return timeline_from_head({"timelineHead": head, "timelineVersion": version}, key.id, proposal.save.state)
+        # Whoever else sent this write may have made another version of it than this one.
+        done = self._done_before(key, revision_id) if swapped is _Swapped.BEFORE else None
+        return done or timeline_from_head({"timelineHead": head, "timelineVersion": version}, key.id, proposal.save.state)
 
     def _keep_words(self, project_id: str, head: Document) -> None:
         """Give a revision that is to be an earlier one the words that were edited while it was the current one."""

@@ -121,9 +121,9 @@ def commands(mongodb_uri: str) -> dict[str, JsonObject]:
 
 def fill(stores: Stores) -> None:
     """Store what an index is worth having for."""
-    for number in range(40):
-        project = stores.projects.create_project(name=f"p{number}", description=None, owner=f"owner {number % 5}")
-        for playhead in range(3):
+    for number in range(10):
+        project = stores.projects.create_project(name=f"p{number}", description=None, owner=f"owner {number % 2}")
+        for playhead in range(2):
             stores.timelines.save_timeline(ProjectKey(project.id), TimelineSave(state=state(playhead)))
 
 

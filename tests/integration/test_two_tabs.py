@@ -322,6 +322,37 @@ def test_an_update_on_a_version_that_changes_under_it_is_refused(other: Stores, 
     assert other.projects.get_project(key).name == "theirs"
 
 
+@pytest.mark.parametrize(
+    ("where", "step"), [("projects", "find_one"), ("revisions", "replace_one"), ("projects", "update_one")]
+)
+@pytest.mark.parametrize("before", [True, False], ids=["another before it", "none before it"])
+@pytest.mark.parametrize("after", [True, False], ids=["another after it", "none after it"])
+def test_a_save_that_is_done_under_its_own_repetition_is_one_version(
+    other: Stores, victim: Victim, key: ProjectKey, where: str, step: str, before: bool, after: bool
+) -> None:
+    # Given a save whose repetition gets to another worker, which is quicker, and perhaps other saves besides
+    write_id, done = new_write_id(), []
+
+    def repetition() -> None:
+        if before:
+            other.timelines.save_timeline(key, save(8))
+        done.append(other.timelines.save_timeline(key, save(1), write_id=write_id))
+        if after:
+            other.timelines.save_timeline(key, save(9))
+
+    getattr(victim, f"{where}_collection").plan(step, first(repetition))
+
+    # When the slower worker goes on
+    mine = victim.timelines.save_timeline(key, save(1), write_id=write_id)
+
+    # Then both name the same version, and the history is as if it had been sent once
+    assert (mine.version, mine.id, mine.tag) == (done[0].version, done[0].id, done[0].tag)
+    expected = [state(playhead) for playhead in [8] * before + [1] + [9] * after]
+    kept = whole_history(other, key)
+    assert sorted(kept) == list(range(1, len(expected) + 1))
+    assert all(same(kept[number], sent) for number, sent in enumerate(expected, 1))
+
+
 # Answers that get lost and writes that arrive late
 
 

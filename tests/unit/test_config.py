@@ -56,6 +56,14 @@ def test_production_needs_a_database() -> None:
         Config.from_env({"APP_ENV": "production"})
 
 
+@pytest.mark.parametrize("marker", ["DYNO", "RENDER"])
+def test_a_host_is_production_even_if_nobody_says_so(marker: str) -> None:
+    uri = "mongodb://db/"
+
+    assert Config.from_env({marker: "web.1", "MONGODB_URI": uri}).app_env == "production"
+    assert Config.from_env({marker: "web.1", "MONGODB_URI": uri, "APP_ENV": "development"}).app_env == "development"
+
+
 @pytest.mark.parametrize("option", ["tls=false", "ssl=false", "tlsInsecure=true", "tlsAllowInvalidCertificates=true"])
 def test_production_does_not_switch_tls_off(option: str) -> None:
     with pytest.raises(ConfigError, match="TLS"):

@@ -20,10 +20,18 @@ def _on_a_server(request: pytest.FixtureRequest) -> Iterator[Stores]:
         yield open_stores(prepare(client[f"stores_{new_id()}"]))
 
 
+def _behind_the_cache(request: pytest.FixtureRequest) -> Iterator[Stores]:
+    app = request.getfixturevalue("app")
+    backend = app.extensions["projectapi"]
+    with connect(request.getfixturevalue("mongodb_uri")) as client:
+        yield Stores(backend.projects, backend.timelines, client[app.config["PROJECTAPI"].mongodb_database])
+
+
 # One line makes the whole suite run over one more kind of store.
 KINDS: dict[str, Callable[[pytest.FixtureRequest], Iterator[Stores]]] = {
     "mongomock": _in_memory,
     "mongodb": _on_a_server,
+    "cached": _behind_the_cache,
 }
 
 
