@@ -1,6 +1,7 @@
 """How gunicorn serves projectapi; it reads this file by itself. The settings are in config.py, none are read here."""
 
 import os
+import subprocess
 import sys
 import threading
 from typing import Any
@@ -37,7 +38,7 @@ limit_request_field_size = 8190
 
 errorlog = "-"
 loglevel = _settings.log_level.lower()
-# projectapi writes its own line per request.
+# The router in front (Heroku's, Render's, a proxy) logs requests; a line here would cost as much as a cached answer.
 accesslog = None
 # A socket in the home folder that lets anybody with its rights command the server.
 control_socket_disable = True
@@ -56,6 +57,9 @@ def on_starting(server: Any) -> None:
     from projectapi import devstack
 
     try:
-        devstack.provide_for(_settings)
+        servers = devstack.provide_for(_settings)
     except devstack.DevstackError as error:
         sys.exit(f"projectapi cannot start: {error}")
+    if servers.mongodb_uri != _settings.mongodb_uri:
+        # A process of its own: a client of MongoDB must not be alive here when workers are forked.
+        subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", "db", "init"], check=True)

@@ -106,7 +106,7 @@ def history_sentence(saves: Saves) -> str:
 def list_table(listings: Sequence[Listing]) -> str:
     """Return what lists cost."""
     body = [
-        [f"{one.projects:,}", *(f"{figure.p50_ms:.2f} / {figure.cpu_ms:.2f}" for figure in (one.uncached, one.cached))]
+        [f"{one.projects:,}", *(f"{f.p50_ms:.2f} / {f.cpu_ms:.2f}" if f else "failed" for f in (one.uncached, one.cached))]
         for one in listings
     ]
     return table(["projects of the owner", "first page, uncached: p50 / CPU ms", "cached: p50 / CPU ms"], body)

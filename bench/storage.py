@@ -43,11 +43,11 @@ class Saves:
 
 @dataclass(frozen=True)
 class Listing:
-    """The list of an owner with so many projects: its first page, uncached and cached."""
+    """The list of an owner with so many projects: its first page, uncached and cached; None where it failed."""
 
     projects: int
-    uncached: Figures
-    cached: Figures
+    uncached: Figures | None
+    cached: Figures | None
 
 
 def measure_saves(servers: Servers, sizes: dict[int, int]) -> list[Saves]:
@@ -84,7 +84,7 @@ def measure_lists(servers: Servers, batches: Batches, owners: Sequence[int] = OW
             },
             batches,
         )
-        return [Listing(number, figures[f"uncached {number}"], figures[f"cached {number}"]) for number in owners]
+        return [Listing(number, figures.get(f"uncached {number}"), figures.get(f"cached {number}")) for number in owners]
 
 
 def _saves(application: Running, database: Database[Any], way: str, clips: int, saves: int) -> Saves:

@@ -103,7 +103,9 @@ class InvalidPrecondition(BadRequest):
     """``If-Match`` or ``If-None-Match`` is not a list of entity tags (RFC 9110, section 8.8.3)."""
 
     code = "invalid_precondition"
-    sentence = 'The If-Match header must be "*" or a list of quoted entity tags, as an earlier answer gave them.'
+    sentence = (
+        'The headers If-Match and If-None-Match must be "*" or a list of quoted entity tags, as an earlier answer gave them.'
+    )
 
 
 class InvalidVideo(BadRequest):

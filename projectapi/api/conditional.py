@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from flask import request
 
@@ -31,19 +31,23 @@ def expected_tag() -> EntityTag | None:
     return max(ours, key=lambda tag: tag.version, default=_NEVER)
 
 
-def known_tags() -> Sequence[str]:
-    """Return the entity tags of the request's `If-None-Match`. Raises InvalidPrecondition."""
+def known_tags() -> Mapping[str, str]:
+    """Return the entity tags of the request's `If-None-Match`: see `tags_of`."""
     return tags_of(request.headers.get("If-None-Match"))
 
 
-def tags_of(header: str | None) -> Sequence[str]:
-    """Return the entity tags of an `If-None-Match`, plain and strong; "*" stands for itself. Raises InvalidPrecondition."""
+def tags_of(header: str | None) -> Mapping[str, str]:
+    """Return the entity tags of an `If-None-Match`, by what they are without a coding; "*" stands for itself.
+
+    Raises InvalidPrecondition.
+    """
     if header is None:
-        return ()
+        return {}
     if header.strip() == "*":
-        return ("*",)
+        return {"*": "*"}
     _check(header)
-    return [_plain(part).removeprefix("W/") for part in header.split(",")]
+    sent = [part.strip().removeprefix("W/") for part in header.split(",")]
+    return {_plain(tag): tag for tag in sent}
 
 
 def tag_in_coding(etag: str, coding: str) -> str:

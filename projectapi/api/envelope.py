@@ -31,5 +31,5 @@ def finished(answer: Answer) -> Response:
     response.headers.update(headers)
     if answer.next:
         query = {**request.args, "cursor": answer.next}
-        response.headers["Link"] = f'<{request.base_url}?{urlencode(query)}>; rel="next"'
+        response.headers["Link"] = f'<{request.path}?{urlencode(query)}>; rel="next"'
     return response

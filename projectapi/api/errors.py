@@ -28,7 +28,7 @@ _BY_STATUS: dict[int, type[ProjectApiError]] = {
 }
 
 
-def render(error: ProjectApiError) -> Response:
+def render(error: ProjectApiError, status: int | None = None) -> Response:
     """Return the answer for an error: the fields of both families of frontends, a stable code and the request's id."""
     body = {
         "success": False,
@@ -41,15 +41,16 @@ def render(error: ProjectApiError) -> Response:
         **{name: wire_time(value) if isinstance(value, datetime) else value for name, value in error.extra.items()},
     }
     encoded = orjson.dumps(body)
-    return Response(encoded, status=error.status, mimetype="application/json", headers=error.headers)
+    return Response(encoded, status=status or error.status, mimetype="application/json", headers=error.headers)
 
 
 @blueprint.app_errorhandler(ProjectApiError)
 def render_our_error(error: ProjectApiError) -> Response:
     """Answer an error of the domain; trouble on our side is logged with its cause."""
-    if error.status >= 500:
-        level = logging.ERROR if error.status == 500 else logging.WARNING
-        log.log(level, "%s: %s", error.code, type(error.__cause__).__name__, exc_info=error if error.status == 500 else None)
+    if error.status == 500:
+        log.error("%s", error.code, exc_info=error)
+    elif error.__cause__ is not None:
+        log.warning("%s: %s", error.code, type(error.__cause__).__name__)
     return render(error)
 
 
@@ -62,7 +63,7 @@ def render_http_error(error: HTTPException) -> Response:
     if isinstance(error, RequestEntityTooLarge):
         kind = BodyTooLarge
     kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After", "Location")}
-    return render(kind(headers=kept))
+    return render(kind(headers=kept), error.code)
 
 
 @blueprint.app_errorhandler(Exception)

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
 
 from flask import Flask, request
 
 from projectapi.api import cors, tracing
 from projectapi.api.conditional import tags_of
 from projectapi.api.context import owner_of
-from projectapi.api.reading import Wanted, represent
+from projectapi.api.reading import Representation, Wanted, represent
 from projectapi.project import HISTORY_LIMIT_DEFAULT, ListQuery, ProjectKey
 from projectapi.protocols import Answer, Backend
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+_Reading = Callable[[Mapping[str, str]], Answer]
 
 _PROJECT = re.compile(r"/(projects|timeline)/([0-9a-f]{24})(/history)?")
 _FAILED = "projectapi.error"
@@ -54,27 +57,38 @@ class FastReads:
             return self._long_way(environ, start_response)
         started = time.perf_counter()
         try:
-            tags = tags_of(environ.get("HTTP_IF_NONE_MATCH"))
-            answer = self._answer(environ, tags)
+            reading = self._reading(environ)
+            found = self._represented(environ, reading, started) if reading is not None else None
         except Exception as error:
             # Flask knows how to say and log it; asking the stores again would take as long again.
             environ[_FAILED] = error
-            answer = None
-        if answer is None or answer.next:
+            found = None
+        if found is None:
             return self._long_way(environ, start_response)
-        wanted = Wanted(environ.get("HTTP_ACCEPT_ENCODING", ""), tags, started)
-        status, headers, body = represent(answer, wanted)
+        status, headers, body = found
+        start_response(_STATUS[status], headers)
+        return [body]
+
+    def _represented(self, environ: WSGIEnvironment, reading: _Reading, started: float) -> Representation | None:
+        tags = tags_of(environ.get("HTTP_IF_NONE_MATCH"))
+        answer = reading(tags)
+        if answer.next:
+            # The address of the next page is for Flask to make.
+            return None
+        status, headers, body = represent(answer, Wanted(environ.get("HTTP_ACCEPT_ENCODING", ""), tags, started))
         if status == 200:
             headers.append(("Content-Length", str(len(body))))
         headers += tracing.headers_for(tracing.request_id_of(environ.get("HTTP_X_REQUEST_ID", "")))
         headers += cors.headers_for(environ.get("HTTP_ORIGIN"), self._origins)
-        start_response(_STATUS[status], headers)
-        return [body]
+        return Representation(status, headers, body)
 
-    def _answer(self, environ: dict[str, Any], tags: Collection[str]) -> Answer | None:
+    def _reading(self, environ: WSGIEnvironment) -> _Reading | None:
+        """Return how to read what the address names, None when it is not one of the short way's."""
         path: str = environ["PATH_INFO"]
+        answers = self._backend.answers
         if path in ("/projects", "/projects/"):
-            return self._backend.answers.projects(ListQuery(owner=owner_of(environ.get("HTTP_X_USER_ID", ""))))
+            query = ListQuery(owner=owner_of(environ.get("HTTP_X_USER_ID", "")))
+            return lambda tags: answers.projects(query, tags)
         found = _PROJECT.fullmatch(path)
         if found is None:
             return None
@@ -82,10 +96,7 @@ class FastReads:
         owner = owner_of(environ.get("HTTP_X_USER_ID", "")) if self._backend.ownership_enforced else None
         key = ProjectKey(project_id, owner)
         if history:
-            return self._history(key) if resource == "timeline" else None
-        read: Callable[[ProjectKey, Collection[str]], Answer]
-        read = self._backend.answers.project if resource == "projects" else self._backend.answers.timeline
-        return read(key, tags)
-
-    def _history(self, key: ProjectKey) -> Answer:
-        return self._backend.answers.history(key, limit=HISTORY_LIMIT_DEFAULT, skip=0, with_state=False)
+            if resource != "timeline":
+                return None
+            return lambda tags: answers.history(key, limit=HISTORY_LIMIT_DEFAULT, skip=0, with_state=False, etags=tags)
+        return partial(answers.project if resource == "projects" else answers.timeline, key)

@@ -7,13 +7,17 @@ before it was answered is worked on again, under the same mark of its write: the
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 
 from flask import Flask, Response, g, request
 
 from projectapi.api.context import backend, owner
+from projectapi.errors import ProjectApiError
 from projectapi.protocols import RecordedAnswer
 from projectapi.schemas.loading import invalid
+
+log = logging.getLogger("projectapi.idempotency")
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _KEPT_HEADERS = ("Content-Type", "ETag", "Link", "Location")
@@ -52,13 +56,18 @@ def _finish(response: Response) -> Response:
     # A refusal changed nothing and may turn out otherwise the next time; only what was done is final.
     if key is not None and 200 <= response.status_code < 300 and not response.is_streamed:
         headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-        backend().idempotency.finish(key, RecordedAnswer(response.status_code, headers, response.get_data()))
+        try:
+            backend().idempotency.finish(key, RecordedAnswer(response.status_code, headers, response.get_data()))
+        except ProjectApiError:
+            # The work is done and the answer stands; a repetition finds the work by its mark.
+            log.warning("an answer could not be kept for repetitions", exc_info=True)
     return response
 
 
 def _fingerprint() -> str:
-    """Return what tells this request from another; the bytes of an uploaded file are not read for it."""
-    digest = hashlib.sha256(f"{request.method} {request.full_path}\0{request.headers.get('If-Match', '')}\0".encode())
+    """Return what tells this request from another; of an uploaded file only the length is known before it is read."""
+    parts = (request.method, request.full_path, request.headers.get("If-Match", ""), str(request.content_length))
+    digest = hashlib.sha256("\0".join(parts).encode())
     if request.mimetype != "multipart/form-data":
         digest.update(request.get_data())
     return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from mimetypes import guess_type
 from typing import cast
 
@@ -16,8 +17,10 @@ from projectapi.api.uploading import UploadRequest
 from projectapi.errors import OutcomeUnknown, ProjectApiError, SpeechUnavailable, ThumbnailNotFound, VideoNotFound
 from projectapi.project import ProjectKey, Segment, Video
 from projectapi.schemas.loading import invalid
-from projectapi.schemas.requests import MediaForm, RemoveFillersRequest, TrimRequest
+from projectapi.schemas.requests import MediaForm, RemoveFillersRequest, TrimRequest, span_of
 from projectapi.timeline.cut import without
+
+log = logging.getLogger("projectapi.media")
 
 blueprint = Blueprint("media", __name__)
 
@@ -31,6 +34,10 @@ def upload_video() -> Response:
     with videos.receive(request.content_length) as part:
         cast(UploadRequest, request).receive_into(part, backend().max_upload_bytes)
         file = _uploaded_file()
+        if file.stream is not part:
+            # Only the first file of the body went to the disk.
+            message = "The first file of the form must be in this field."
+            raise invalid([{"type": "value_error", "loc": ["body", "file"], "msg": message}])
         key = project_key(form(_FORM)["project_id"])
         # Before the costly work, and before anything of the project's is touched.
         backend().projects.get_summary(key)
@@ -51,7 +58,11 @@ def record_video(key: ProjectKey, video: Video) -> None:
         backend().videos.discard(video)
         raise
     if replaced is not None:
-        backend().videos.discard(replaced)
+        try:
+            backend().videos.discard(replaced)
+        except OSError:
+            # The new video is recorded; what is left of the old one is the sweep's business.
+            log.warning("the files of a replaced video could not be deleted", exc_info=True)
 
 
 @blueprint.get("/media/<project_id>/video")
@@ -91,7 +102,7 @@ def remove_fillers() -> Response:
     body = json_body(_FILLERS)
     project = backend().projects.get_project(project_key(body["project_id"]))
     video = _video_file(project.video)
-    spans = [_span(word) for word in body["selected_words"] or []]
+    spans = [span for word in body["selected_words"] or [] if (span := span_of(word))]
     if body["auto_detect"]:
         words = project.transcript.words if project.transcript else []
         spans += [(word["start"], word["end"]) for word in words if word["is_filler"]]
@@ -132,8 +143,3 @@ def _uploaded_file() -> FileStorage:
         message = "A file is expected in this field of a multipart form."
         raise invalid([{"type": "missing", "loc": ["body", "file"], "msg": message}])
     return file
-
-
-def _span(word: str) -> tuple[float, float]:
-    start, _, end = word.partition("-")
-    return float(start), float(end)

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response, request, send_file
 
-from projectapi.errors import RangeNotSatisfiable
+from projectapi.errors import NotFound, RangeNotSatisfiable
 
 _RANGES = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII)
 
@@ -19,7 +19,11 @@ def file_with_ranges(path: Path, media_type: str, *, etag: str | None = None, na
     A Range header that is malformed, in another unit, or asks for several ranges at once is ignored, as the standard allows.
     Raises RangeNotSatisfiable for a range that lies behind the end.
     """
-    size = path.stat().st_size
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError as error:
+        # Replaced since its address was looked up.
+        raise NotFound from error
     environ = _with_usable_range(size, etag)
     response = send_file(path, media_type, download_name=name, conditional=False, etag=etag or True, max_age=0)
     response.make_conditional(environ, accept_ranges=True, complete_length=size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from projectapi.api.codings import preferred_codings
@@ -19,7 +19,7 @@ class Wanted(NamedTuple):
     """What the client said of the answer that it wants: `started` is when it asked (`time.perf_counter`)."""
 
     accept_encoding: str
-    known_tags: Sequence[str]
+    known_tags: Mapping[str, str]
     started: float
 
 
@@ -40,7 +40,8 @@ def represent(answer: Answer, wanted: Wanted) -> Representation:
     if answer.age is not None:
         headers += [("Age", str(answer.age)), ("Warning", '110 - "Response is Stale"')]
     if etag and (etag in wanted.known_tags or "*" in wanted.known_tags):
-        return Representation(304, [*headers, ("ETag", etag)], b"")
+        # The tag of the coding that the client holds (RFC 9110, section 15.4.5).
+        return Representation(304, [*headers, ("ETag", wanted.known_tags.get(etag, etag))], b"")
     body, coding = answer.body or b"", None
     if answer.encoded is not None:
         body, coding = answer.encoded(preferred_codings(wanted.accept_encoding))

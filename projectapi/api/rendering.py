@@ -43,7 +43,10 @@ def _render(project_id: str, start: float, end: float | None) -> str:
     if project.timeline is None or not project.timeline.state.get("layers"):
         # Nothing saved yet: the timeline shows the whole video.
         until = video.duration if end is None else min(end, video.duration)
-        segments = [Segment(start, until - start)]
+        segments = [Segment(start, until - start)] if until > start else []
     else:
         segments = main_layer_segments(project.timeline.state, start=start, end=end)
+    if not segments:
+        message = "The timeline shows nothing there: there is nothing to render."
+        raise invalid([{"type": "value_error", "loc": ["timeline"], "msg": message}])
     return backend().videos.trim(video, segments).path

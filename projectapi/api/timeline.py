@@ -59,7 +59,11 @@ def list_history(project_id: str) -> Response:
     """List the versions, newest first."""
     asked = query(_HISTORY)
     page = backend().answers.history(
-        project_key(project_id), limit=asked["limit"], skip=asked["skip"], with_state=asked["include_state"]
+        project_key(project_id),
+        limit=asked["limit"],
+        skip=asked["skip"],
+        with_state=asked["include_state"],
+        etags=known_tags(),
     )
     return finished(page)
 

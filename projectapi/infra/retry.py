@@ -37,6 +37,13 @@ class Retry:
         """Run a write that is the same done once or twice. Raises DatabaseUnavailable, after which it may have been done."""
         return self.read(operation)
 
+    def look_up(self, landed: Callable[[], T | None]) -> T | None:
+        """Ask whether a write was done that seems not to have been. Raises OutcomeUnknown when the answer cannot be had."""
+        try:
+            return self.read(landed)
+        except DatabaseUnavailable as error:
+            raise OutcomeUnknown from error.__cause__
+
     def write(self, operation: Callable[[], T], landed: Callable[[], T | None]) -> T:
         """Run an operation that writes, at most once in effect.
 

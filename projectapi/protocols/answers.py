@@ -16,13 +16,15 @@ class Answer:
     """A finished answer to a read: the bytes of its JSON body and what goes into the headers.
 
     The bytes are in `body`, or `encoded` returns them in the first content coding of a list that makes them smaller, with that
-    coding's name; neither is there when the client's entity tag is still the current one. `source` says where the answer comes
+    coding's name; neither is there when the client's entity tag is still the current one. `owner` is whose project it is about, where
+    that is known. `source` says where the answer comes
     from (the header X-Cache); `age` is in seconds and given only with STALE.
     """
 
     etag: str | None = None
     body: bytes | None = None
     encoded: Callable[[Sequence[str]], tuple[bytes, str | None]] | None = None
+    owner: str | None = None
     source: str = "BYPASS"
     age: int | None = None
     next: str | None = None
@@ -37,8 +39,10 @@ class Answers(Protocol):
     def timeline(self, key: ProjectKey, etags: Collection[str] = ()) -> Answer:
         """Return the answer of GET /timeline/{id}; without a body if one of the client's `etags` is the current one."""
 
-    def history(self, key: ProjectKey, *, limit: int, skip: int, with_state: bool) -> Answer:
+    def history(
+        self, key: ProjectKey, *, limit: int, skip: int, with_state: bool, etags: Collection[str] = ()
+    ) -> Answer:
         """Return the answer of GET /timeline/{id}/history."""
 
-    def projects(self, query: ListQuery) -> Answer:
+    def projects(self, query: ListQuery, etags: Collection[str] = ()) -> Answer:
         """Return the answer of GET /projects/; `next` is the cursor of the following page."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates
@@ -23,6 +24,9 @@ from projectapi.schemas.timeline_schema import check_timeline
 ID_MAX = 200
 SEGMENTS_MAX = 10_000
 DAY_SECONDS = 86_400
+
+# JavaScript writes small numbers as 1e-7.
+_SPAN = re.compile(r"(\d{1,12}(?:\.\d{1,20})?(?:e-\d{1,3})?)-(\d{1,12}(?:\.\d{1,20})?(?:e-\d{1,3})?)", re.ASCII)
 
 
 class TimelineState(fields.Field[JsonObject]):
@@ -129,6 +133,15 @@ class TrimRequest(RequestSchema):
     segments = fields.List(fields.Nested(Segment), required=True, validate=validate.Length(max=SEGMENTS_MAX))
 
 
+def span_of(word: str) -> tuple[float, float] | None:
+    """Return start and end (seconds) of the word that the frontends name `"{start}-{end}"`, None when it names none."""
+    found = _SPAN.fullmatch(word)
+    if found is None:
+        return None
+    start, end = float(found[1]), float(found[2])
+    return (start, end) if start <= end < math.inf else None
+
+
 class RemoveFillersRequest(RequestSchema):
     """Body of POST /media/remove-fillers: the words by their `"{start}-{end}"` keys, or `auto_detect`."""
 
@@ -141,12 +154,8 @@ class RemoveFillersRequest(RequestSchema):
     @validates("selected_words")
     def _are_spans(self, words: list[str] | None, data_key: str) -> None:
         for word in words or []:
-            start, _, end = word.partition("-")
-            try:
-                if not 0 <= float(start) <= float(end) < math.inf:
-                    raise ValueError("no span of time")
-            except ValueError as error:
-                raise ValidationError('Each word is named by its times in seconds, such as "0.1-0.25".') from error
+            if span_of(word) is None:
+                raise ValidationError('Each word is named by its times in seconds, such as "0.1-0.25".')
 
 
 class PreviewRequest(RequestSchema):

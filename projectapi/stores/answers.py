@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
@@ -36,7 +37,8 @@ class StoreAnswers(Answers):
     def project(self, key: ProjectKey, etags: Collection[str] = ()) -> Answer:
         """See `Answers.project`."""
         project = self._projects.get_project(key)
-        return Answer(body=self._render.project_answer(project), etag=str(EntityTag(project.version, project.tag)))
+        tag = EntityTag(project.version, project.tag)
+        return Answer(body=self._render.project_answer(project), etag=str(tag), owner=project.owner)
 
     def timeline(self, key: ProjectKey, etags: Collection[str] = ()) -> Answer:
         """See `Answers.timeline`."""
@@ -44,12 +46,20 @@ class StoreAnswers(Answers):
         tag = EntityTag(timeline.version, timeline.tag) if timeline else EntityTag(0, "")
         return Answer(body=self._render.timeline_answer(key.id, timeline), etag=str(tag))
 
-    def history(self, key: ProjectKey, *, limit: int, skip: int, with_state: bool) -> Answer:
+    def history(
+        self, key: ProjectKey, *, limit: int, skip: int, with_state: bool, etags: Collection[str] = ()
+    ) -> Answer:
         """See `Answers.history`."""
         revisions = self._timelines.list_revisions(key, limit=limit, skip=skip, with_state=with_state)
-        return Answer(body=self._render.history_answer(revisions))
+        return _with_digest(self._render.history_answer(revisions))
 
-    def projects(self, query: ListQuery) -> Answer:
+    def projects(self, query: ListQuery, etags: Collection[str] = ()) -> Answer:
         """See `Answers.projects`."""
         page = self._projects.list_projects(query)
-        return Answer(body=self._render.project_list(page.projects), next=page.next)
+        return _with_digest(self._render.project_list(page.projects), page.next)
+
+
+def _with_digest(body: bytes, following: str | None = None) -> Answer:
+    """Return an answer whose entity tag is a digest: what it shows has no version of its own."""
+    digest = hashlib.blake2b(body, digest_size=16).hexdigest()
+    return Answer(body=body, etag=f'"{digest}"', next=following)

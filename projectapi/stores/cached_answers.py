@@ -28,22 +28,25 @@ class CachedAnswers(Answers):
         """See `Answers.timeline`."""
         return self._about(TIMELINE, key, self._inner.timeline, etags)
 
-    def history(self, key: ProjectKey, *, limit: int, skip: int, with_state: bool) -> Answer:
+    def history(
+        self, key: ProjectKey, *, limit: int, skip: int, with_state: bool, etags: Collection[str] = ()
+    ) -> Answer:
         """See `Answers.history`; only the page that frontends open with is cached."""
         if (limit, skip, with_state) != (HISTORY_LIMIT_DEFAULT, 0, False):
             return self._inner.history(key, limit=limit, skip=skip, with_state=with_state)
-        return self._about(HISTORY, key, lambda k: self._inner.history(k, limit=limit, skip=0, with_state=False))
+        return self._about(HISTORY, key, lambda k: self._inner.history(k, limit=limit, skip=0, with_state=False), etags)
 
-    def projects(self, query: ListQuery) -> Answer:
+    def projects(self, query: ListQuery, etags: Collection[str] = ()) -> Answer:
         """See `Answers.projects`; only first pages without a search are cached."""
         if query.after is not None or query.search:
             return self._inner.projects(query)
 
         def load() -> Entry:
             page = self._inner.projects(query)
-            return Entry.of(page.body or b"", version=0, etag="", note=page.next or "")
+            return Entry.of(page.body or b"", version=0, etag=page.etag or "", note=page.next or "")
 
         name = f"{query.limit} {query.deleted} {query.sort} {query.descending}"
+        # A page that goes on needs its body's note, the cursor, which a tag alone would leave out.
         return _answer(self._engine.read(CacheKey.of_list(query.owner, name), load))
 
     def _about(
@@ -55,7 +58,9 @@ class CachedAnswers(Answers):
                 answer = make(ProjectKey(key.id))
             except ProjectNotFound:
                 return Entry.missing()
-            owner = self._owners.of(key.id)
+            if answer.owner is not None:
+                self._owners.remember(key.id, answer.owner)
+            owner = answer.owner or self._owners.of(key.id)
             return Entry.of(answer.body or b"", version=0, etag=answer.etag or "", owner=owner)
 
         reading = self._engine.read(CacheKey.of_project(kind, key.id), load, etags)

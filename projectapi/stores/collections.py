@@ -23,7 +23,9 @@ IDEMPOTENCY_SECONDS = 24 * 3600
 BY_PROJECT = "projectId_version"
 """Name of the index over all revisions, committed or not."""
 
-_NOT_AUTHORISED = 13
+_NOT_AUTHORISED = (13, 8000)
+"""MongoDB's own code for a user without the right, and the one that Atlas' shared tiers answer in its place."""
+
 _TEXT = {"bsonType": "string"}
 _NUMBER = ["int", "long", "double"]
 _WHOLE = ["int", "long"]
@@ -144,9 +146,20 @@ def set_up(database: Database[Document], timeline: Document) -> Sequence[str]:
         for name, indexes in INDEXES.items():
             if name in checks:
                 report.append(_set_up_validator(database, name, checks[name], name in existing))
-            names = database[name].create_indexes(indexes)
-            report.append(f"{name}: {len(names)} indexes in place")
+            report.append(_set_up_indexes(database, name, indexes))
     return report
+
+
+def _set_up_indexes(database: Database[Document], name: str, indexes: list[IndexModel]) -> str:
+    try:
+        return f"{name}: {len(database[name].create_indexes(indexes))} indexes in place"
+    except OperationFailure as error:
+        if error.code not in _NOT_AUTHORISED:
+            raise
+        return (
+            f"{name}: WARNING: this database user may not create indexes, so some may be missing and reads may be slow. "
+            "Run `flask db init` once as a user with the role readWrite or dbAdmin."
+        )
 
 
 def _set_up_validator(database: Database[Document], name: str, validator: Document, exists: bool) -> str:
@@ -162,7 +175,7 @@ def _set_up_validator(database: Database[Document], name: str, validator: Docume
         database.command("collMod", name, **strictly)
         return f"{name}: validator up to date"
     except OperationFailure as error:
-        if error.code != _NOT_AUTHORISED:
+        if error.code not in _NOT_AUTHORISED:
             raise
         return (
             f"{name}: WARNING: this database user may not change validators, so the old one (or none) stays in force. "

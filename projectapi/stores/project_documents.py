@@ -64,7 +64,7 @@ class ProjectDocuments:
         if write_id and (done := self.retry.read(landed)):
             return done
         # A miss may be our own earlier attempt that arrived late, so the mark is looked for before a race is called lost.
-        document = self.retry.write(swap, landed) or self.retry.read(landed)
+        document = self.retry.write(swap, landed) or self.retry.look_up(landed)
         if document is None:
             self._explain_miss(key, deleted)
         return document

@@ -127,7 +127,7 @@ class TimelineWriter:
             return _Swapped.BEFORE if self._projects.find_landed(key.id, mark, {"_id": True}) else None
 
         # A miss may be our own earlier attempt that arrived late, so the mark is looked for before a race is called lost.
-        return self._retry.write(change, landed) or self._retry.read(landed)
+        return self._retry.write(change, landed) or self._retry.look_up(landed)
 
     def _head(self, key: ProjectKey, projection: Mapping[str, Any], expected: EntityTag | None) -> Document | None:
         """Return the head of the project; None when it is not the `expected` one."""

@@ -35,7 +35,7 @@ class CacheSettings:
     writer_seconds: float = 60.0
     trust_seconds: float = 1.0
     settle_seconds: float = 5.0
-    fill_wait_seconds: float = 0.3
+    fill_wait_seconds: float = 1.0
     poll_seconds: float = 0.01
     early_beta: float = 1.0
     local_bytes: int = 64 << 20
