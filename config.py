@@ -1,7 +1,7 @@
 """The settings of projectapi: read once from the environment, validated whole, then frozen.
 
 This module is the only reader of the environment. Every field of `Config` names its variable, its default and its meaning;
-the table in docs/configuration.md is checked against them by a test.
+the table in README.md is checked against them by a test.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 import click
 from dotenv import dotenv_values
+from pymongo import MongoClient
+from pymongo.uri_parser import split_options
+from redis import ConnectionPool
 
 _HOST_MARKERS = ("DYNO", "RENDER")
 """Variables that Heroku and Render set by themselves: who forgets APP_ENV there must not get a development server."""
 
-_PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s]*@")
+_PASSWORD_IN_URL = re.compile(r"(?<=://)\S*@")
+"""Up to the last @, since a password may hold what somebody forgot to encode."""
 
 
 class ConfigError(click.ClickException):
@@ -86,15 +90,53 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 
 
 def _mongodb_uri(value: str) -> str:
-    if not re.match(r"mongodb(\+srv)?://[^/\s]+", value):
-        raise ValueError("a connection string that starts with mongodb:// or mongodb+srv://")
-    return value
+    uri = value.strip()
+    if not _driver_takes(uri):
+        raise ValueError(
+            "a connection string that starts with mongodb:// or mongodb+srv://, with special characters in user and password "
+            "percent-encoded, known options only, and not w=0"
+        )
+    return uri
+
+
+def _driver_takes(uri: str) -> bool:
+    """Tell whether PyMongo can work with `uri`, without asking the network."""
+    query = uri.partition("?")[2]
+    try:
+        # The client would let unknown options and wrong values pass with a mere warning.
+        options = split_options(query) if query else {}
+        # An unopened client looks nothing up, not even the hosts behind mongodb+srv://.
+        MongoClient[dict[str, Any]](uri, connect=False).close()
+    except Exception:
+        # Errors of many kinds, and what they say may quote a part of the password.
+        return False
+    # With w=0 nobody would hear of a write that failed.
+    return uri.startswith(("mongodb://", "mongodb+srv://")) and options.get("w") != 0
 
 
 def _redis_url(value: str) -> str:
-    if not re.match(r"(rediss?|unix)://\S+", value):
-        raise ValueError("a URL that starts with redis://, rediss:// or unix://")
-    return value
+    url = value.strip()
+    if not _redis_client_takes(url):
+        raise ValueError(
+            "a URL such as redis://user:password@host:6379/0, rediss://... or unix:///path?db=0, with special characters in "
+            "user and password percent-encoded, a whole number as database, and known options only"
+        )
+    return url
+
+
+def _redis_client_takes(url: str) -> bool:
+    """Tell whether redis-py can work with `url` and means by it what it says, without asking the network."""
+    try:
+        parts = urlsplit(url)
+        # Made, not opened: unknown options show only here.
+        ConnectionPool.from_url(url).make_connection()
+    except Exception:
+        # Errors of many kinds, and what they say may quote a part of the password.
+        return False
+    if parts.scheme == "unix":
+        return len(parts.path) > 1
+    # redis-py takes localhost for a missing host and 0 for a database that is no number; after a # it reads nothing.
+    return bool(parts.hostname) and not parts.fragment and re.fullmatch(r"(/\d*)?", parts.path) is not None
 
 
 def _switch(value: str) -> bool:
@@ -136,7 +178,12 @@ class Config:
         secret=True,
         alias="MONGO_URI",
     )
-    mongodb_database: str = _setting("MONGODB_DATABASE", _text, "projectapi", "Name of the database.")
+    mongodb_database: str = _setting(
+        "MONGODB_DATABASE",
+        _text,
+        "projectapi",
+        "Name of the database; a name inside `MONGODB_URI` only says where to authenticate.",
+    )
     mongodb_max_pool_size: int = _setting(
         "MONGODB_MAX_POOL_SIZE", _integer(1, 500), 20, "Most connections to MongoDB per worker process."
     )
@@ -147,7 +194,7 @@ class Config:
         "DATABASE_DEADLINE_SECONDS",
         _seconds(0.5, 20),
         8.0,
-        "Longest time that one request may spend on MongoDB, all attempts together, in seconds.",
+        "Longest time that one database operation may take, all its attempts together, in seconds.",
     )
     redis_url: str | None = _setting(
         "REDIS_URL",
@@ -237,6 +284,13 @@ class Config:
                 f"MONGODB_MIN_POOL_SIZE is {self.mongodb_min_pool_size}: it must not exceed "
                 f"MONGODB_MAX_POOL_SIZE ({self.mongodb_max_pool_size})."
             )
+        options = _options_of(self.mongodb_uri or "")
+        smallest = options.get("minpoolsize", "")
+        if "maxpoolsize" not in options and smallest.isdecimal() and int(smallest) > self.mongodb_max_pool_size:
+            problems.append(
+                f"MONGODB_URI sets minPoolSize={smallest}: it must not exceed "
+                f"MONGODB_MAX_POOL_SIZE ({self.mongodb_max_pool_size})."
+            )
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,38}", self.mongodb_database):
             problems.append("MONGODB_DATABASE: 1 to 38 letters, digits, _ or - are allowed (Atlas' limit).")
         if self.mongodb_uri and self.app_env == "production" and _switches_tls_off(self.mongodb_uri):
@@ -255,6 +309,7 @@ class Config:
         on_a_host = any(environ.get(marker) for marker in _HOST_MARKERS)
         values: dict[str, Any] = {"app_env": "production"} if on_a_host else {}
         problems: list[str] = []
+        wrong: list[str] = []
         for field in dataclasses.fields(cls):
             names = (field.metadata["variable"], field.metadata.get("alias", ""))
             name, raw = next(((n, environ[n]) for n in names if environ.get(n)), ("", ""))
@@ -265,10 +320,12 @@ class Config:
             except ValueError as error:
                 shown = "***" if field.metadata.get("secret") else repr(raw[:80])
                 problems.append(f"{name} is {shown}: allowed is {error}.")
+                wrong.append(field.metadata["variable"])
         try:
             config = cls(**values)
         except ConfigError as error:
-            problems += str(error).splitlines()
+            # A wrong setting stands at its default here: what that contradicts is nobody's mistake.
+            problems += [line for line in str(error).splitlines() if not any(variable in line for variable in wrong)]
         if problems:
             raise ConfigError("\n".join(problems))
         return config
@@ -287,9 +344,14 @@ class Config:
         return "Config(" + ", ".join(f"{name}={value!r}" for name, value in self.masked().items()) + ")"
 
 
+def _options_of(uri: str) -> dict[str, str]:
+    """Return the options of a MongoDB connection string by their names in lower case; MongoDB allows ; between them, too."""
+    return {name.lower(): value for name, value in parse_qsl(uri.partition("?")[2].replace(";", "&"))}
+
+
 def _switches_tls_off(uri: str) -> bool:
     """Tell whether a mongodb+srv URI turns off the TLS, or the certificate checks, that it otherwise implies."""
-    options = {name.lower(): value.lower() for name, value in parse_qsl(urlsplit(uri).query)}
+    options = {name: value.lower() for name, value in _options_of(uri).items()}
     off = options.get("tls") == "false" or options.get("ssl") == "false"
     unchecked = any(
         options.get(name) == "true" for name in ("tlsinsecure", "tlsallowinvalidcertificates", "tlsallowinvalidhostnames")

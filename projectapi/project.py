@@ -39,6 +39,12 @@ LIST_LIMIT_MAX = 200
 HISTORY_LIMIT_DEFAULT = 20
 HISTORY_LIMIT_MAX = 200
 
+SEGMENTS_MAX = 1000
+"""Most segments that one request may cut out of a video."""
+
+FORM_OVERHEAD_BYTES = 2**20
+"""Room for the other fields and the boundaries of a multipart body around a file of the largest size."""
+
 _ID_OF_THE_IN_MEMORY_BACKEND = re.compile(r"project_\d+")
 
 
@@ -223,7 +229,7 @@ class ProjectPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """An entry of a timeline's history; `state` is None where it was not asked for."""
+    """An entry of a timeline's history; `state` is None where it was not asked for, `tag` is the current version's alone."""
 
     id: str
     project_id: str
@@ -234,4 +240,5 @@ class Revision:
     created_at: datetime
     updated_at: datetime
     is_current: bool
+    tag: str | None = None
     state: JsonObject | None = None

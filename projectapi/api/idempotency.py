@@ -44,10 +44,10 @@ def _begin() -> Response | None:
         message = "1 to 255 printable ASCII characters without spaces are allowed."
         raise invalid([{"type": "value_error", "loc": ["header", "Idempotency-Key"], "msg": message}])
     key = hashlib.sha256(f"{owner()}\0{sent}".encode()).hexdigest()
-    answer = backend().idempotency.begin(key, _fingerprint())
-    if answer is not None:
+    remembered = backend().idempotency.begin(key, _fingerprint())
+    if (answer := remembered.answer) is not None:
         return Response(answer.body, answer.status, {**answer.headers, _REPLAYED: "true"})
-    g.idempotency_key, g.write_id = key, key[:16]
+    g.idempotency_key, g.write_id = key, remembered.write_id
     return None
 
 

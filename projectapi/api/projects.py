@@ -89,7 +89,7 @@ def delete_project(project_id: str) -> Response:
 @blueprint.post("/<project_id>/restore")
 def restore_project(project_id: str) -> Response:
     """Bring a project back from the trash with its timeline, history and video."""
-    backend().projects.restore_project(project_key(project_id), write_id=write_id())
+    backend().projects.restore_project(project_key(project_id), expected_tag(), write_id=write_id())
     return success(None, "Project restored successfully")
 
 

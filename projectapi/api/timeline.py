@@ -91,7 +91,7 @@ def get_version(project_id: str, version: int) -> Response:
 def restore_version(project_id: str, version: int) -> Response:
     """Make an earlier version the current one again, as a new highest version."""
     timeline = backend().timelines.restore_revision(
-        project_key(project_id), min(version, INT64_MAX), restored_by=owner(), write_id=write_id()
+        project_key(project_id), min(version, INT64_MAX), expected_tag(), restored_by=owner(), write_id=write_id()
     )
     return _with_timeline(timeline, f"Timeline restored to version {version}")
 
@@ -128,8 +128,9 @@ def update_version(timeline_id: str) -> Response:
         save = _timeline_save(values)
         saved = backend().timelines.save_timeline(project_key(revision.project_id), save, expected)
         return _with_timeline(saved, "Timeline updated successfully")
-    changed = backend().timelines.describe_revision(revision, values)
-    return success(revision_document(changed), "Timeline updated successfully")
+    changed = backend().timelines.describe_revision(revision, values, expected)
+    etag = str(EntityTag(changed.version, changed.tag)) if changed.tag else None
+    return success(revision_document(changed), "Timeline updated successfully", etag=etag)
 
 
 @blueprint.delete("/<project_or_timeline_id>")

@@ -6,10 +6,8 @@ from typing import IO, Any, cast
 
 from flask import Request
 
+from projectapi.project import FORM_OVERHEAD_BYTES
 from projectapi.protocols import IncomingFile
-
-_FORM_OVERHEAD_BYTES = 2**20
-"""Room for the other fields and the boundaries of a multipart body around a file of the largest size."""
 
 
 class UploadRequest(Request):
@@ -20,7 +18,7 @@ class UploadRequest(Request):
     def receive_into(self, part: IncomingFile, max_bytes: int) -> None:
         """Let the file of this request be written into `part`; call it before `files` or `form` are read."""
         self.part = part
-        self.max_content_length = max_bytes + _FORM_OVERHEAD_BYTES
+        self.max_content_length = max_bytes + FORM_OVERHEAD_BYTES
 
     def _get_file_stream(self, *args: Any, **options: Any) -> IO[bytes]:
         # Werkzeug would spool the file to a temporary place first and so write a large video twice.

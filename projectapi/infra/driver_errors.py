@@ -20,7 +20,7 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from projectapi.errors import Conflict, DatabaseUnavailable, ProjectApiError, TimelineTooLarge
+from projectapi.errors import Conflict, DatabaseUnavailable, ProjectApiError, TimelineTooLarge, ValidationFailed
 
 _TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
 """Server codes for a document over 16 MiB (BSONObjectTooLarge and its relatives in inserts and updates)."""
@@ -30,6 +30,9 @@ _AWAY = frozenset({6, 7, 50, 89, 91, 112, 134, 189, 202, 262, 9001, 10107, 11600
 
 _NOT_BEGUN = frozenset({112, 10058, 10107, 13435, 13436})
 """Server codes for a write that was rolled back, or that a node did not begin since it is not the primary."""
+
+_VALIDATION_FAILED = 121
+"""Server code for a document that the collection's validator refuses."""
 
 _INTERRUPTED = frozenset({91, 189, 11600, 11602})
 """Server codes for a node that changed its state under a write that it may just have finished."""
@@ -69,6 +72,8 @@ def translate(error: Exception) -> ProjectApiError:
         return TimelineTooLarge()
     if isinstance(error, DuplicateKeyError):
         return Conflict()
+    if isinstance(error, OperationFailure) and error.code == _VALIDATION_FAILED:
+        return ValidationFailed("The database refuses to store this: a field has a type or size that is not allowed.")
     if isinstance(error, BSONError):
         return ProjectApiError()
     # Looking up the hosts of a mongodb+srv:// address fails with a ConfigurationError, also when only the DNS is away.

@@ -1,11 +1,14 @@
-"""The one pooled MongoClient of a worker process, made by Flask-PyMongo with every time-out explicit."""
+"""The one pooled MongoClient of a worker process: Flask-PyMongo's, with every time-out explicit."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from flask_pymongo import PyMongo
+from flask_pymongo.wrappers import MongoClient as FlaskMongoClient
+from pymongo import ReadPreference
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -13,35 +16,56 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+_OPTIONS: dict[str, Any] = {
+    "appname": "projectapi",
+    "w": "majority",
+    "journal": True,
+    "retryWrites": True,
+    "retryReads": True,
+    "serverSelectionTimeoutMS": 2_000,
+    "connectTimeoutMS": 2_000,
+    "socketTimeoutMS": 20_000,
+    "waitQueueTimeoutMS": 2_000,
+    # The shortest that the driver allows: a server that comes back is used again within a second.
+    "heartbeatFrequencyMS": 500,
+}
+
+log = logging.getLogger("projectapi.mongo")
+
 
 def connect(app: Flask, uri: str, *, max_pool_size: int, min_pool_size: int) -> MongoClient[Document]:
     """Return the process' MongoClient, which connects at first use and so after gunicorn's fork.
 
-    Options inside `uri` win over ours. Flask-PyMongo replaces ``app.json``; the caller sets its own provider afterwards.
+    The hosts behind a ``mongodb+srv://`` address, too, are looked up at first use. Options inside `uri` win over ours; those
+    that weaken what projectapi promises are named in the log. The client is in ``app.extensions["pymongo"].cx``.
     """
-    options = {
-        "maxPoolSize": max_pool_size,
-        "minPoolSize": min_pool_size,
-        "appname": "projectapi",
-        "w": "majority",
-        "journal": True,
-        "retryWrites": True,
-        "retryReads": True,
-        "serverSelectionTimeoutMS": 2_000,
-        "connectTimeoutMS": 2_000,
-        "socketTimeoutMS": 20_000,
-        "waitQueueTimeoutMS": 2_000,
-        # The shortest that the driver allows: a server that comes back is used again within a second.
-        "heartbeatFrequencyMS": 500,
-        "tz_aware": True,
-    }
+    options = {"maxPoolSize": max_pool_size, "minPoolSize": min_pool_size, **_OPTIONS}
     # PyMongo lets keyword arguments override the URI; here the operator's URI has the last word.
-    named = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query, keep_blank_values=True)}
+    named = _option_names(uri)
     if "maxpoolsize" in named:
         named.add("minpoolsize")
     options = {name: value for name, value in options.items() if name.lower() not in named}
+    # Not PyMongo.init_app: it looks mongodb+srv:// addresses up at once, and a worker could not start while DNS is away.
     pymongo = PyMongo()
-    pymongo.init_app(app, uri=uri, **options)
-    if pymongo.cx is None:
-        raise RuntimeError("Flask-PyMongo made no client")
-    return pymongo.cx
+    pymongo.cx = client = FlaskMongoClient(uri, connect=False, tz_aware=True, **options)
+    app.extensions["pymongo"] = pymongo
+    if weakened := _weakened_promises(client):
+        log.warning("Options in the MongoDB connection string (%s) weaken what projectapi promises.", "; ".join(weakened))
+    return client
+
+
+def _option_names(uri: str) -> set[str]:
+    query = uri.partition("?")[2].replace(";", "&")
+    return {name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)}
+
+
+def _weakened_promises(client: MongoClient[Document]) -> list[str]:
+    """Return the promises that the options in force do not keep, each behind the name of its option."""
+    concern = client.write_concern.document
+    kept = {
+        "w: a save is acknowledged by a majority": concern.get("w") == "majority",
+        "journal: a save is on disk when it is acknowledged": concern.get("j") is True,
+        "retryWrites: a write is repeated after a failover": client.options.retry_writes,
+        "readPreference: a read sees every save before it": client.read_preference == ReadPreference.PRIMARY,
+    }
+    return [promise for promise, holds in kept.items() if not holds]

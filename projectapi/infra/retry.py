@@ -14,10 +14,13 @@ import pymongo
 from pymongo.errors import PyMongoError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_exponential_jitter
 
-from projectapi.errors import DatabaseUnavailable, OutcomeUnknown
+from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, ProjectApiError
 from projectapi.infra.driver_errors import is_transient, leaves_outcome_unknown, translated
 
 T = TypeVar("T")
+
+
+_WHILE_AWAY_SECONDS = 1.0
 
 
 class Retry:
@@ -27,11 +30,11 @@ class Retry:
         self._deadline_seconds = deadline_seconds
         self._attempts = attempts
         self._first_wait_seconds = first_wait_seconds
+        self._is_away = False
 
     def read(self, operation: Callable[[], T]) -> T:
         """Run an operation that changes nothing. Raises DatabaseUnavailable."""
-        with translated(), pymongo.timeout(self._deadline_seconds):
-            return self._retrying()(operation)
+        return self._run(operation)
 
     def repeat(self, operation: Callable[[], T]) -> T:
         """Run a write that is the same done once or twice. Raises DatabaseUnavailable, after which it may have been done."""
@@ -63,17 +66,31 @@ class Retry:
                 raise
 
         try:
-            with translated(), pymongo.timeout(self._deadline_seconds):
-                return self._retrying()(attempt)
+            return self._run(attempt)
         except DatabaseUnavailable as error:
             if unsure:
                 raise OutcomeUnknown from error.__cause__
             raise
 
-    def _retrying(self) -> Retrying:
+    def _run(self, operation: Callable[[], T]) -> T:
+        # While MongoDB is known to be away, nobody waits for it in full: each request asks shortly whether it is back.
+        seconds = min(self._deadline_seconds, _WHILE_AWAY_SECONDS) if self._is_away else self._deadline_seconds
+        try:
+            with translated(), pymongo.timeout(seconds):
+                result = self._retrying(seconds)(operation)
+        except DatabaseUnavailable:
+            self._is_away = True
+            raise
+        except ProjectApiError:
+            self._is_away = False
+            raise
+        self._is_away = False
+        return result
+
+    def _retrying(self, seconds: float) -> Retrying:
         return Retrying(
             # Nobody waits for an attempt that the deadline would cut off before it began.
-            stop=stop_after_attempt(self._attempts) | stop_before_delay(self._deadline_seconds),
+            stop=stop_after_attempt(self._attempts) | stop_before_delay(seconds),
             wait=wait_exponential_jitter(multiplier=self._first_wait_seconds, max=1.0, jitter=self._first_wait_seconds),
             retry=retry_if_exception(is_transient),
             reraise=True,

@@ -12,7 +12,7 @@ from projectapi.media.incoming import IncomingVideo
 from projectapi.media.probing import EXTENSIONS, inspect_video
 from projectapi.media.sandbox import Sandbox
 from projectapi.media.storage import MediaFolder
-from projectapi.media.trimming import DEADLINE_SECONDS, Trimmed, Trimmer
+from projectapi.media.trimming import RUN_SECONDS, WAIT_SECONDS, Trimmed, Trimmer
 from projectapi.project import Segment, Video
 
 __all__ = ["EXTENSIONS", "IncomingVideo", "MediaRoom", "Trimmed"]
@@ -24,7 +24,8 @@ class MediaRoom:
     """Takes videos in, looks into them, cuts them and finds them again.
 
     It knows files and no projects: the caller records what `accept` returns, and calls `discard` for the video that the
-    record named before, in this order. Every method may raise DiskFull where it writes.
+    record named before, in this order. Nothing is made on the disk before it is needed. Every method may raise DiskFull where
+    it writes, and Unavailable where the media folder cannot be made.
     """
 
     def __init__(
@@ -34,14 +35,17 @@ class MediaRoom:
         *,
         inspections_at_once: int = 2,
         trims_at_once: int = 2,
-        wait_seconds: float = 5.0,
-        trim_deadline_seconds: float = DEADLINE_SECONDS,
+        inspection_wait_seconds: float = 20.0,
+        trim_wait_seconds: float = WAIT_SECONDS,
+        trim_run_seconds: float = RUN_SECONDS,
     ) -> None:
         self.folder = MediaFolder(root, max_upload_bytes)
-        # Two gates, so that long cuts do not hold up uploads.
-        self._inspections = Sandbox(slots=inspections_at_once, wait_seconds=wait_seconds)
-        trims = Sandbox(slots=trims_at_once, wait_seconds=trim_deadline_seconds)
-        self._trimmer = Trimmer(self.folder, trims, deadline_seconds=trim_deadline_seconds)
+        # Inspections and cuts have places of their own, so that long cuts do not hold up uploads. Who waits for an inspection
+        # has uploaded a whole video already and would have to do it again.
+        self._inspections = Sandbox(slots=inspections_at_once, wait_seconds=inspection_wait_seconds)
+        self._trimmer = Trimmer(
+            self.folder, at_once=trims_at_once, wait_seconds=trim_wait_seconds, run_seconds=trim_run_seconds
+        )
 
     def receive(self, expected_bytes: int | None = None) -> IncomingVideo:
         """Open a part file to write an upload of about `expected_bytes` into; closing it deletes it unless it was accepted.
@@ -53,7 +57,8 @@ class MediaRoom:
     def accept(self, part: IncomingVideo, original_name: str | None) -> Video:
         """Probe a whole upload, make its thumbnail, store both for good and return the record of it.
 
-        Raises InvalidVideo, MediaBusy and DiskFull; then the part is gone and nothing else has changed.
+        Raises InvalidVideo, MediaBusy, Unavailable, DiskFull and, when a tool of ours is broken, ProjectApiError; then the
+        part is gone and nothing else has changed.
         """
         with part, self.folder.work_folder() as scratch:
             if part.bytes == 0:
@@ -85,7 +90,8 @@ class MediaRoom:
     def trim(self, video: Video, segments: Sequence[Segment]) -> Trimmed:
         """Return the file that holds just `segments` of the video, cut to half a frame, and its duration in seconds.
 
-        Raises VideoNotFound, ValidationFailed (a segment outside the video), MediaBusy (not in time) and InvalidVideo.
+        Raises VideoNotFound, ValidationFailed (a segment outside the video), MediaBusy (not there yet: the same request finds
+        it later; or too long, or too many others), ProjectApiError (ffmpeg failed), Unavailable and DiskFull.
         """
         return self._trimmer.trim(video, self.path_of(video), segments)
 
@@ -93,10 +99,11 @@ class MediaRoom:
         """Return where the original lies. Raises VideoNotFound when the file is lost or is not what was stored."""
         try:
             path = self.folder.resolve(video.path)
-        except errors.NotFound as error:
+            size = path.stat().st_size
+        except (errors.NotFound, FileNotFoundError) as error:
             _log.error("the record names the video %s and the file is not there", video.path)
             raise errors.VideoNotFound from error
-        if path.stat().st_size != video.bytes:
+        if size != video.bytes:
             _log.error("the video %s has not the %d bytes that were stored", video.path, video.bytes)
             raise errors.VideoNotFound
         return path

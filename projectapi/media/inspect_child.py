@@ -1,7 +1,8 @@
 """Look into an untrusted video and make its thumbnail; runs in the sandbox only, as a script of its own.
 
-Prints one JSON object: what was found, or ``{"refused": <reason>}``. `probing` reads it and trusts none of it. PyAV is
-imported here and nowhere else, so that no server process pays for it or shares memory with a decoder at work.
+Prints one JSON object: what was found, or ``{"refused": <reason>}``. `probing` reads it and trusts none of it. Makes a mark in
+the scratch folder before it opens the file, so that what goes wrong before is not taken for the file's fault. PyAV is imported
+here and nowhere else, so that no server process pays for it or shares memory with a decoder at work.
 """
 
 from __future__ import annotations
@@ -178,6 +179,8 @@ def _last_end(container: InputContainer, stream: VideoStream, seconds: float) ->
         for packet in container.demux(*container.streams.video, *container.streams.audio):
             if packet.pts is not None and packet.time_base is not None:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    except MemoryError:
+        raise
     except av.FFmpegError:
         pass
     return end - origin
@@ -209,9 +212,22 @@ def _displayed_size(frame: VideoFrame, aspect: Fraction | None) -> tuple[int, in
     return max(2, round(width * factor)), max(2, round(frame.height * factor))
 
 
-if __name__ == "__main__":
+def main(containers: str, max_pixels: str, thumbnail: str, mark: str) -> None:
+    """Make the mark, inspect the file and print the answer; exit with EX_TEMPFAIL when there was not enough memory."""
+    Path(mark).touch()
     try:
-        answer = inspect(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+        answer = inspect(containers, int(max_pixels), thumbnail)
+    except MemoryError:
+        sys.exit(os.EX_TEMPFAIL)
     except Refused as refusal:
+        if isinstance(refusal.__cause__, MemoryError):
+            sys.exit(os.EX_TEMPFAIL)
         answer = {"refused": str(refusal)}
+    except (av.FFmpegError, ValueError, ArithmeticError, LookupError):
+        # Numbers and names out of the file that nothing here can work with. Other exceptions are faults of ours.
+        answer = {"refused": "undecodable"}
     print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+import os
 import re
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from projectapi import errors
-from projectapi.media.sandbox import CONTAINERS, Limits, Sandbox, SandboxError
+from projectapi.media.sandbox import CONTAINERS, Limits, Sandbox, SandboxError, SandboxTimeout
 
 EXTENSIONS = {
     "video/mp4": ".mp4",
@@ -28,6 +31,9 @@ MAX_PIXELS = 8192 * 4352
 
 _CHILD = str(Path(__file__).with_name("inspect_child.py"))
 _LIMITS = Limits(seconds=20, cpu_seconds=30, memory_bytes=3 * 2**30, output_bytes=16 * 2**20)
+_MARK = "reading"
+_OUT_OF_MEANS = (-signal.SIGKILL, -signal.SIGXCPU, os.EX_TEMPFAIL)
+_CRASHES = (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE)
 _PLAIN_NAME = re.compile(r"[\w,.-]{1,64}", re.ASCII)
 _SENTENCES = {
     "cut": "The video is not complete: its end is missing. Please upload the whole file.",
@@ -36,6 +42,8 @@ _SENTENCES = {
     "too_large": f"The video's picture is too large: at most {MAX_PIXELS / 1e6:.0f} million pixels are taken.",
     "no_duration": "The video is empty: its duration is zero.",
 }
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +65,36 @@ def inspect_video(source: Path, thumbnail: Path, sandbox: Sandbox) -> Probe:
     """Probe `source` and write a JPEG of the frame at one second to `thumbnail`, whose folder serves as scratch.
 
     The frame is upright and its long side is at most 640 pixels; a video shorter than a second shows its middle. Raises
-    InvalidVideo for everything that is not a whole video in a container we take, MediaBusy and DiskFull.
+    InvalidVideo for everything that is not a whole video in a container we take, MediaBusy when the machine has no time or
+    memory for it, DiskFull, and ProjectApiError when the tool itself is broken.
     """
-    command = [sys.executable, "-I", "-B", _CHILD, CONTAINERS, str(MAX_PIXELS), thumbnail.name]
+    command = [sys.executable, "-I", "-B", _CHILD, CONTAINERS, str(MAX_PIXELS), thumbnail.name, _MARK]
     try:
         with sandbox.place():
             answer = sandbox.run(command, source=source, scratch=thumbnail.parent, limits=_LIMITS)
+    except SandboxError as error:
+        raise _meaning(error, reading=(thumbnail.parent / _MARK).exists()) from error
+    try:
         found = json.loads(answer)
         if isinstance(found, dict) and "refused" in found:
             raise errors.InvalidVideo(_SENTENCES.get(str(found["refused"])))
         probe = _checked(found)
-    except (SandboxError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise errors.InvalidVideo from error
     if not thumbnail.is_file():
         raise errors.InvalidVideo
     return probe
+
+
+def _meaning(error: SandboxError, *, reading: bool) -> errors.ProjectApiError:
+    """Return what a failed run means to who uploaded the file, and log what is our trouble."""
+    if isinstance(error, SandboxTimeout) or error.status in _OUT_OF_MEANS:
+        # Killed for its use of time or memory: a slow or crowded machine does that to good videos too.
+        return errors.MediaBusy()
+    if reading and error.status in _CRASHES:
+        return errors.InvalidVideo()
+    _log.error("the inspection of videos does not work: %s", error)
+    return errors.ProjectApiError()
 
 
 def _checked(found: dict[str, Any]) -> Probe:

@@ -40,7 +40,14 @@ _log = logging.getLogger(__name__)
 
 
 class SandboxError(Exception):
-    """The tool failed, crashed or broke a limit; the reason is in the log at debug level and nowhere else."""
+    """The tool failed, crashed or broke a limit; what it complained about is in the log at debug level and nowhere else.
+
+    `status` is its exit status, or the negative number of the signal that killed it; 0 when we ended it.
+    """
+
+    def __init__(self, status: int = 0) -> None:
+        super().__init__(f"exit status {status}")
+        self.status = status
 
 
 class SandboxTimeout(SandboxError):
@@ -99,7 +106,7 @@ class Sandbox:
         if process.returncode != 0:
             if _DISK_FULL_MARK in complaints:
                 raise errors.DiskFull
-            raise SandboxError(f"exit status {process.returncode}")
+            raise SandboxError(process.returncode)
         return output
 
 

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from projectapi import errors
-from projectapi.project import Segment
-
-SEGMENTS_MAX = 1000
-"""Most segments in one request."""
+from projectapi.project import SEGMENTS_MAX, Segment
 
 _TOUCHING_SECONDS = 0.001
 _RATE_TOLERANCE = 0.001

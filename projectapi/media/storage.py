@@ -15,6 +15,7 @@ points to, never a record without its file, and `MediaFolder.sweep` removes such
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -28,7 +29,7 @@ from pathlib import Path
 
 from projectapi import errors
 from projectapi.media.incoming import IncomingVideo, full_disk_reported, video_too_large
-from projectapi.project import Video
+from projectapi.project import FORM_OVERHEAD_BYTES, Video
 
 VIDEOS, THUMBNAILS, TRIMMED, INCOMING, WORK = "videos", "thumbnails", "trimmed", "incoming", "work"
 _SERVED = (VIDEOS, THUMBNAILS, TRIMMED)
@@ -42,36 +43,53 @@ _OUR_FILES = {
     WORK: re.compile(r"run_\w+"),
 }
 
-_FORM_ROOM = 2**20
-"""What a multipart body may have around its file: a Content-Length may exceed the limit by this much."""
+_NO_STORAGE = "Videos cannot be stored on this server right now; your projects are not affected. Please try again later."
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def _refusal_reported(path: Path) -> Iterator[None]:
+    """Turn what keeps `path` from being made into DiskFull or Unavailable, with the reason in the log."""
+    try:
+        with full_disk_reported():
+            yield
+    except OSError as error:
+        _log.error("%s cannot be made in the media folder: %s", path, error)
+        raise errors.Unavailable(_NO_STORAGE) from error
 
 
 class MediaFolder:
-    """The files below one root folder; every name that a method takes or returns is relative to it."""
+    """The files below one root folder; every name that a method takes or returns is relative to it.
+
+    Folders are made at their first use, because a process that stores nothing needs none. Raises Unavailable, and DiskFull,
+    where one cannot be made.
+    """
 
     def __init__(self, root: Path, max_upload_bytes: int) -> None:
         self.root = root
         self.max_upload_bytes = max_upload_bytes
-        for name in _OUR_FILES:
-            (root / name).mkdir(parents=True, exist_ok=True)
 
     def new_part(self, expected_bytes: int | None = None) -> IncomingVideo:
         """Open a part file for an upload of about `expected_bytes` (its Content-Length, None if it has none).
 
         Raises VideoTooLarge and DiskFull before a byte is taken when the length alone tells so.
         """
-        if expected_bytes is not None:
-            if expected_bytes > self.max_upload_bytes + _FORM_ROOM:
-                raise video_too_large(self.max_upload_bytes)
-            if expected_bytes > shutil.disk_usage(self.root).free:
-                raise errors.DiskFull
-        return IncomingVideo(self.root / INCOMING / f"{uuid.uuid4()}.part", self.max_upload_bytes)
+        if expected_bytes is not None and expected_bytes > self.max_upload_bytes + FORM_OVERHEAD_BYTES:
+            raise video_too_large(self.max_upload_bytes)
+        folder = self._made(INCOMING)
+        if expected_bytes is not None and expected_bytes > shutil.disk_usage(folder).free:
+            raise errors.DiskFull
+        path = folder / f"{uuid.uuid4()}.part"
+        with _refusal_reported(path):
+            return IncomingVideo(path, self.max_upload_bytes)
 
     @contextmanager
     def work_folder(self) -> Iterator[Path]:
         """Lend an empty scratch folder on the same file system and delete it afterwards with all that is in it."""
-        with full_disk_reported():
-            path = Path(tempfile.mkdtemp(prefix="run_", dir=self.root / WORK))
+        folder = self._made(WORK)
+        with _refusal_reported(folder):
+            path = Path(tempfile.mkdtemp(prefix="run_", dir=folder))
         try:
             yield path
         finally:
@@ -89,7 +107,7 @@ class MediaFolder:
         try:
             if thumbnail and thumbnail_name:
                 self.publish(thumbnail, thumbnail_name)
-            part.move_to(self.root / video_name)
+            part.move_to(self._made(VIDEOS) / Path(video_name).name)
             self._sync_folder(VIDEOS)
         except BaseException:
             self._remove(video_name, thumbnail_name)
@@ -98,11 +116,12 @@ class MediaFolder:
 
     def publish(self, finished: Path, name: str) -> None:
         """Move a finished file from a scratch folder to `name`, durably and at once. Raises DiskFull."""
+        folder, _, last = name.partition("/")
         with full_disk_reported():
             with open(finished, "rb") as file:
                 os.fsync(file.fileno())
-            os.replace(finished, self.root / name)
-            self._sync_folder(name.partition("/")[0])
+            os.replace(finished, self._made(folder) / last)
+            self._sync_folder(folder)
 
     def trimmed_name(self, video: Video, request: str) -> str:
         """Return the name of the result of trimming `video` as `request` (64 hexadecimal digits) asks."""
@@ -150,12 +169,25 @@ class MediaFolder:
 
     def _leftovers(self, newest: float) -> Iterator[str]:
         for folder, ours in _OUR_FILES.items():
-            for entry in os.scandir(self.root / folder):
+            for entry in self._entries(folder):
                 if not ours.fullmatch(entry.name) or entry.is_symlink():
                     continue
                 with suppress(FileNotFoundError):
                     if entry.stat(follow_symlinks=False).st_mtime < newest:
                         yield f"{folder}/{entry.name}"
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self.root / folder) as entries:
+                return list(entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _made(self, name: str) -> Path:
+        path = self.root / name
+        with _refusal_reported(path):
+            path.mkdir(parents=True, exist_ok=True)
+        return path
 
     def _remove(self, *names: str | None) -> None:
         for name in names:

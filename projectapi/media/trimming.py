@@ -22,14 +22,19 @@ from projectapi.media.single_flight import SingleFlight
 from projectapi.media.storage import MediaFolder
 from projectapi.project import Segment, Video
 
-DEADLINE_SECONDS = 25.0
-"""Longest time that one request may take, waiting for a place included: existing frontends give up after 30 seconds."""
+WAIT_SECONDS = 25.0
+"""Longest time that one request waits for its cut: existing frontends give up after 30 seconds."""
+
+RUN_SECONDS = 600.0
+"""Longest time that one cut may take; it goes on when the request that began it was answered."""
 
 # Raised when the same cuts would give other bytes, so that results of an older version are not taken for new ones.
 _RECIPE = 1
+_WAITING_MAX = 3
 _FAILED = "The server could not cut this video. Your project and the original video are untouched."
+_STILL_MADE = "The cut is still being made; ask again in a moment."
 _TOO_LONG = (
-    "Cutting this video takes longer than the server may keep you waiting. Your timeline and the original video are untouched; "
+    "Cutting this video takes longer than the server may work on it. Your timeline and the original video are untouched; "
     "shorter selections work."
 )
 
@@ -44,22 +49,28 @@ class Trimmed(NamedTuple):
 
 
 class Trimmer:
-    """Cuts videos of one media folder; equal requests at the same time or later cost one run of ffmpeg."""
+    """Cuts videos of one media folder; equal requests at the same time or later cost one run of ffmpeg.
 
-    def __init__(self, folder: MediaFolder, sandbox: Sandbox, *, deadline_seconds: float = DEADLINE_SECONDS) -> None:
+    A cut that takes longer than its request may wait goes on in the background, and the same request finds it later.
+    """
+
+    def __init__(
+        self, folder: MediaFolder, *, at_once: int, wait_seconds: float = WAIT_SECONDS, run_seconds: float = RUN_SECONDS
+    ) -> None:
         self._folder = folder
-        self._sandbox = sandbox
-        self._deadline_seconds = deadline_seconds
-        self._flights: SingleFlight[None] = SingleFlight()
+        # As many places as flights, so that no flight waits for one.
+        self._sandbox = Sandbox(slots=at_once, wait_seconds=0)
+        self._flights: SingleFlight[None] = SingleFlight(at_once=at_once, waiting=_WAITING_MAX)
+        self._wait_seconds = wait_seconds
+        self._run_seconds = run_seconds
 
     def trim(self, video: Video, source: Path, segments: Sequence[Segment]) -> Trimmed:
         """Return the file that holds just `segments` of `source`, one after the other, cut to half a frame.
 
-        Segments are clamped into the video; none at all, or all of it, is answered with the original. Raises
-        ValidationFailed when a segment has nothing inside the video, MediaBusy when the result cannot be had in time,
-        InvalidVideo when the video cannot be cut, and DiskFull. The original is only read.
+        Segments are clamped into the video; none at all, or all of it, is answered with the original. The original is only
+        read. Raises ValidationFailed when a segment has nothing inside the video, MediaBusy when the result is not there yet
+        or cannot be had, VideoNotFound when the original goes away, ProjectApiError when ffmpeg fails, Unavailable, DiskFull.
         """
-        deadline = time.monotonic() + self._deadline_seconds
         rate = conformed_rate(video.frame_rate)
         inside = clamp(segments, video.duration)
         if covers_all(inside, video.duration, rate):
@@ -68,9 +79,9 @@ class Trimmer:
         name = self._folder.trimmed_name(video, _request(video, plan, rate))
         if not self._reuse(name):
             try:
-                self._flights.do(name, lambda: self._make(name, video, source, plan, deadline), self._deadline_seconds)
+                self._flights.do(name, lambda: self._make(name, video, source, plan), self._wait_seconds)
             except WaitTimeout as error:
-                raise errors.MediaBusy(_TOO_LONG) from error
+                raise errors.MediaBusy(_STILL_MADE) from error
         return Trimmed(name, float(sum(cut.frames for cut in plan) / rate))
 
     def _reuse(self, name: str) -> bool:
@@ -82,21 +93,33 @@ class Trimmer:
             return False
         return True
 
-    def _make(self, name: str, video: Video, source: Path, plan: Sequence[Cut], deadline: float) -> None:
+    def _make(self, name: str, video: Video, source: Path, plan: Sequence[Cut]) -> None:
         if self._reuse(name):
             return
-        rate = conformed_rate(video.frame_rate)
-        run = _Run(self._sandbox, source, rate, video.audio_codec is not None, deadline)
         started = time.monotonic()
-        with self._sandbox.place(deadline - started), self._folder.work_folder() as scratch:
+        rate = conformed_rate(video.frame_rate)
+        run = _Run(self._sandbox, source, rate, video.audio_codec is not None, started + self._run_seconds)
+        with self._sandbox.place(), self._folder.work_folder() as scratch:
             try:
                 self._folder.publish(run.cut(plan, scratch), name)
-            except SandboxTimeout as error:
-                raise errors.MediaBusy(_TOO_LONG) from error
             except (SandboxError, FileNotFoundError) as error:
-                _log.warning("trimming %s failed: %s", video.path, error)
-                raise errors.InvalidVideo(_FAILED) from error
+                raise _meaning(error, source) from error
+        # Who discards a video deletes the original first and then its cuts: this one may have come too late for that.
+        if not source.exists():
+            (self._folder.root / name).unlink(missing_ok=True)
+            raise errors.VideoNotFound
         _log.info("trimmed %s: %d cuts in %.2f s", video.path, len(plan), time.monotonic() - started)
+
+
+def _meaning(error: SandboxError | FileNotFoundError, source: Path) -> errors.ProjectApiError:
+    """Return what the failure of a cut means to who asked for it, and log what is our trouble."""
+    if isinstance(error, SandboxTimeout):
+        _log.warning("trimming %s was given up: it took too long", source.name)
+        return errors.MediaBusy(_TOO_LONG, headers={"Retry-After": "3600"})
+    if not source.exists():
+        return errors.VideoNotFound()
+    _log.error("trimming %s failed: %s", source.name, error)
+    return errors.ProjectApiError(_FAILED)
 
 
 @dataclass(frozen=True, slots=True)

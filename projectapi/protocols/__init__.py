@@ -8,7 +8,7 @@ from projectapi.protocols.answers import CODINGS, Answer, Answers
 from projectapi.protocols.backend import Backend
 from projectapi.protocols.caching import Cache, CacheStatus
 from projectapi.protocols.files import IncomingFile, TrimmedFile, VideoFiles
-from projectapi.protocols.idempotency import IdempotencyStore, RecordedAnswer
+from projectapi.protocols.idempotency import IdempotencyStore, RecordedAnswer, Remembered
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
 from projectapi.protocols.transcripts import TranscriptStore
@@ -41,6 +41,7 @@ __all__ = [
     "ProjectStore",
     "PurgeReport",
     "RecordedAnswer",
+    "Remembered",
     "TimelineStore",
     "TranscriptStore",
     "Trashed",

@@ -16,9 +16,9 @@ class Answer:
     """A finished answer to a read: the bytes of its JSON body and what goes into the headers.
 
     The bytes are in `body`, or `encoded` returns them in the first content coding of a list that makes them smaller, with that
-    coding's name; neither is there when the client's entity tag is still the current one. `owner` is whose project it is about, where
-    that is known. `source` says where the answer comes
-    from (the header X-Cache); `age` is in seconds and given only with STALE.
+    coding's name; neither is there when the client's entity tag is still the current one. `owner` is whose project it is about,
+    where that is known. `source` says where the answer comes from (the header X-Cache); `age` is in seconds and given only with
+    STALE.
     """
 
     etag: str | None = None

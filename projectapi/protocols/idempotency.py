@@ -16,14 +16,22 @@ class RecordedAnswer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A request that was sent before or may be sent again: the random mark of the write that it asks for, and its answer."""
+
+    write_id: str
+    answer: RecordedAnswer | None
+
+
 class IdempotencyStore(Protocol):
     """Remembers requests that carry an `Idempotency-Key` for 24 hours, and the answers that they got."""
 
-    def begin(self, key: str, fingerprint: str) -> RecordedAnswer | None:
-        """Remember a request before it is worked on; return its answer when it was answered before.
+    def begin(self, key: str, fingerprint: str) -> Remembered:
+        """Remember a request before it is worked on; return the mark of its write, and its answer if it was answered.
 
-        None means: work on it, whether it is new or was cut off the last time. Raises IdempotencyKeyReused when the key
-        belongs to a request with another `fingerprint`.
+        Without an answer it is to be worked on, whether it is new or was cut off the last time. Raises IdempotencyKeyReused
+        when the key belongs to a request with another `fingerprint`.
         """
 
     def finish(self, key: str, answer: RecordedAnswer) -> None:

@@ -62,7 +62,9 @@ class ProjectStore(Protocol):
     def delete_project(self, key: ProjectKey, expected: EntityTag | None = None) -> None:
         """Move the project to the trash: it keeps everything and is found no more. Raises PreconditionFailed."""
 
-    def restore_project(self, key: ProjectKey, *, write_id: str | None = None) -> None:
+    def restore_project(
+        self, key: ProjectKey, expected: EntityTag | None = None, *, write_id: str | None = None
+    ) -> None:
         """Bring a project back from the trash. Raises ProjectNotFound when it is not in there."""
 
     def set_video(self, key: ProjectKey, video: Video) -> Video | None:

@@ -47,7 +47,13 @@ class TimelineStore(Protocol):
         """Return one version with its state. Raises TimelineVersionNotFound."""
 
     def restore_revision(
-        self, key: ProjectKey, version: int, *, restored_by: str, write_id: str | None = None
+        self,
+        key: ProjectKey,
+        version: int,
+        expected: EntityTag | None = None,
+        *,
+        restored_by: str,
+        write_id: str | None = None,
     ) -> Timeline:
         """Make an earlier version's state the current one as a new highest version, and return it.
 
@@ -57,7 +63,9 @@ class TimelineStore(Protocol):
     def find_revision(self, revision_id: str, owner: str | None = None) -> Revision:
         """Return the version that has this document id, without its state. Raises TimelineVersionNotFound."""
 
-    def describe_revision(self, revision: Revision, values: JsonObject) -> Revision:
+    def describe_revision(
+        self, revision: Revision, values: JsonObject, expected: EntityTag | None = None
+    ) -> Revision:
         """Change a version's `description` or `change_summary` in place and return it. Raises TimelineVersionNotFound."""
 
     def delete_revision(self, revision: Revision) -> None:

@@ -15,6 +15,7 @@ from projectapi.project import (
     LIST_LIMIT_DEFAULT,
     LIST_LIMIT_MAX,
     NAME_MAX,
+    SEGMENTS_MAX,
     SortField,
 )
 from projectapi.schemas.fields import Flag, Number, QueryInteger, QueryNumber, Text
@@ -22,7 +23,6 @@ from projectapi.schemas.loading import JsonObject, RequestSchema
 from projectapi.schemas.timeline_schema import check_timeline
 
 ID_MAX = 200
-SEGMENTS_MAX = 10_000
 DAY_SECONDS = 86_400
 
 # JavaScript writes small numbers as 1e-7.
@@ -68,7 +68,7 @@ class ListRequest(RequestSchema):
     """Query of GET /projects/."""
 
     limit = QueryInteger(low=1, high=LIST_LIMIT_MAX, load_default=LIST_LIMIT_DEFAULT)
-    cursor = Text(high=2000, load_default=None)
+    cursor = Text(high=4000, load_default=None)
     deleted = fields.Boolean(load_default=False)
     search = Text(high=NAME_MAX, load_default=None)
     sort = fields.Enum(SortField, by_value=True, load_default=SortField.UPDATED_AT)

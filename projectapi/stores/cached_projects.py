@@ -74,10 +74,12 @@ class CachedProjectStore(ProjectStore):
         with self._announced.write(key.id):
             self._inner.delete_project(key, expected)
 
-    def restore_project(self, key: ProjectKey, *, write_id: str | None = None) -> None:
+    def restore_project(
+        self, key: ProjectKey, expected: EntityTag | None = None, *, write_id: str | None = None
+    ) -> None:
         """See `ProjectStore.restore_project`."""
         with self._announced.write(key.id):
-            self._inner.restore_project(key, write_id=write_id)
+            self._inner.restore_project(key, expected, write_id=write_id)
 
     def set_video(self, key: ProjectKey, video: Video) -> Video | None:
         """See `ProjectStore.set_video`."""

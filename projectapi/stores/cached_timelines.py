@@ -50,20 +50,28 @@ class CachedTimelineStore(TimelineStore):
         return self._inner.get_revision(key, version)
 
     def restore_revision(
-        self, key: ProjectKey, version: int, *, restored_by: str, write_id: str | None = None
+        self,
+        key: ProjectKey,
+        version: int,
+        expected: EntityTag | None = None,
+        *,
+        restored_by: str,
+        write_id: str | None = None,
     ) -> Timeline:
         """See `TimelineStore.restore_revision`."""
         with self._announced.write(key.id):
-            return self._inner.restore_revision(key, version, restored_by=restored_by, write_id=write_id)
+            return self._inner.restore_revision(key, version, expected, restored_by=restored_by, write_id=write_id)
 
     def find_revision(self, revision_id: str, owner: str | None = None) -> Revision:
         """See `TimelineStore.find_revision`."""
         return self._inner.find_revision(revision_id, owner)
 
-    def describe_revision(self, revision: Revision, values: JsonObject) -> Revision:
+    def describe_revision(
+        self, revision: Revision, values: JsonObject, expected: EntityTag | None = None
+    ) -> Revision:
         """See `TimelineStore.describe_revision`."""
         with self._announced.write(revision.project_id):
-            return self._inner.describe_revision(revision, values)
+            return self._inner.describe_revision(revision, values, expected)
 
     def delete_revision(self, revision: Revision) -> None:
         """See `TimelineStore.delete_revision`."""

@@ -10,15 +10,17 @@ from bson import ObjectId
 from projectapi.project import SCHEMA_VERSION, Project, Timeline, Video, empty_timeline_state
 from projectapi.stores.migrations import upgrade_project
 from projectapi.stores.transcript_documents import transcript_from_project
-from projectapi.timeline.states import escape_keys, unescape_keys
+from projectapi.timeline.states import ESCAPE, escape_keys, unescape_keys
 
 Document = dict[str, Any]
 
-RECENT_WRITES = 16
+RECENT_WRITES = 200
 """Marks of the last writes that a project keeps, so that a repeated write finds its own success behind newer ones."""
 
 SUMMARY = {"timelineState": False, "transcriptState": False, "recentWrites": False}
 """Projection that leaves out what makes a project large."""
+
+_SIGNS_OF_ESCAPING = (b'"$', b"\\u0000", f'"{ESCAPE}'.encode())
 
 _VIDEO_FIELDS = {
     "path": "path",
@@ -128,6 +130,11 @@ def stored_state(state: Document | None, head: Document) -> Document:
     return unescape_keys(state) if head["hasEscapedKeys"] else state
 
 
-def state_to_store(state: Document) -> tuple[Document, bool]:
-    """Return a state in a form that BSON keeps exactly, and whether any key had to be escaped for that."""
+def state_to_store(state: Document, dumped: bytes) -> tuple[Document, bool]:
+    """Return a state in a form that BSON keeps exactly, and whether any key had to be escaped for that.
+
+    `dumped` is its JSON: looking for the few signs there costs nothing beside looking at every key.
+    """
+    if not any(sign in dumped for sign in _SIGNS_OF_ESCAPING):
+        return state, False
     return escape_keys(state)

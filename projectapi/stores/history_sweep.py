@@ -117,7 +117,8 @@ class HistorySweep:
         fenced = self._fence(project["projectId"])
         if fenced is None:
             return 0
-        found = to_delete(fenced, revisions, now)
+        # Read anew: a save may have shortened the project's list meanwhile, and what was on it is known by its own flag now.
+        found = to_delete(fenced, self._revisions_of(project["projectId"]), now)
         # Deltas first: killed in between, no delta is left without the keyframe that it stands on.
         deltas = [revision["_id"] for revision in found if revision["keyframe"] != revision["_id"]]
         keyframes = [revision["_id"] for revision in found if revision["keyframe"] == revision["_id"]]

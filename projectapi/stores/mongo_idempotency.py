@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import zstandard
 from bson import Binary
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from projectapi.errors import IdempotencyKeyReused
 from projectapi.infra.retry import Retry
-from projectapi.project import now
-from projectapi.protocols import IdempotencyStore, RecordedAnswer
+from projectapi.project import new_write_id, now
+from projectapi.protocols import IdempotencyStore, RecordedAnswer, Remembered
 from projectapi.stores.collections import IDEMPOTENCY_SECONDS
 from projectapi.stores.documents import Document
 
@@ -25,7 +26,7 @@ class MongoIdempotencyStore(IdempotencyStore):
         self._collection = collection
         self._retry = retry
 
-    def begin(self, key: str, fingerprint: str) -> RecordedAnswer | None:
+    def begin(self, key: str, fingerprint: str) -> Remembered:
         """See `IdempotencyStore.begin`."""
         document = self._retry.read(lambda: self._collection.find_one({"_id": key}))
         # The TTL index cleans up about once a minute; a day is a day all the same.
@@ -37,17 +38,19 @@ class MongoIdempotencyStore(IdempotencyStore):
             document = self._retry.repeat(lambda: self._remember(key, fingerprint))
         if document["fingerprint"] != fingerprint:
             raise IdempotencyKeyReused
-        return _recorded(document)
+        return Remembered(document["writeId"], _recorded(document))
 
     def finish(self, key: str, answer: RecordedAnswer) -> None:
         """See `IdempotencyStore.finish`."""
-        if len(answer.body) > _ANSWER_MAX_BYTES:
+        body = zstandard.ZstdCompressor().compress(answer.body)
+        if len(body) > _ANSWER_MAX_BYTES:
             return
-        values = {"status": answer.status, "headers": dict(answer.headers), "body": Binary(answer.body)}
+        values = {"status": answer.status, "headers": dict(answer.headers), "body": Binary(body)}
         self._retry.repeat(lambda: self._collection.update_one({"_id": key}, {"$set": values}))
 
     def _remember(self, key: str, fingerprint: str) -> Document:
-        document: Document = {"_id": key, "fingerprint": fingerprint, "createdAt": now()}
+        # The mark is drawn anew with each record: the same key means another request once the record has expired.
+        document: Document = {"_id": key, "fingerprint": fingerprint, "createdAt": now(), "writeId": new_write_id()}
         try:
             self._collection.insert_one(document)
         except DuplicateKeyError:
@@ -58,4 +61,5 @@ class MongoIdempotencyStore(IdempotencyStore):
 def _recorded(document: Document) -> RecordedAnswer | None:
     if "status" not in document:
         return None
-    return RecordedAnswer(document["status"], document["headers"], bytes(document["body"]))
+    body = zstandard.ZstdDecompressor().decompress(document["body"])
+    return RecordedAnswer(document["status"], document["headers"], body)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -114,7 +116,9 @@ class MongoProjectStore(ProjectStore):
         write_id: str | None = None,
     ) -> Project:
         """See `ProjectStore.edit_project`."""
-        for _ in range(_RACES_MAX):
+        if write_id and (done := self._documents.find_done(key, write_id)):
+            return project_from_document(done)
+        for race in range(_RACES_MAX):
             before = self._documents.find(key, _EDITABLE)
             current = EntityTag(before["version"], before["lastWrite"])
             values = edit({name: before[name] for name in ("name", "description", "thumbnail", "duration")})
@@ -124,16 +128,19 @@ class MongoProjectStore(ProjectStore):
                 # Without a precondition of the client's, the edit is made anew on what somebody else has just written.
                 if expected is not None:
                     raise
+                time.sleep(random.uniform(0, min(0.2, 0.005 * 2**race)))
         raise Unavailable
 
     def delete_project(self, key: ProjectKey, expected: EntityTag | None = None) -> None:
         """See `ProjectStore.delete_project`."""
         self._documents.change(key, {"isDeleted": True, "deletedAt": now()}, expected=expected, projection={"_id": True})
 
-    def restore_project(self, key: ProjectKey, *, write_id: str | None = None) -> None:
+    def restore_project(
+        self, key: ProjectKey, expected: EntityTag | None = None, *, write_id: str | None = None
+    ) -> None:
         """See `ProjectStore.restore_project`."""
         back = {"isDeleted": False, "deletedAt": None}
-        self._documents.change(key, back, deleted=True, projection={"_id": True}, write_id=write_id)
+        self._documents.change(key, back, expected=expected, deleted=True, projection={"_id": True}, write_id=write_id)
 
     def set_video(self, key: ProjectKey, video: Video) -> Video | None:
         """See `ProjectStore.set_video`."""

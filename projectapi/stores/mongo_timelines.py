@@ -20,18 +20,11 @@ from projectapi.project import (
     now,
 )
 from projectapi.protocols import TimelineStore
-from projectapi.stores.documents import Document, stored_state, timeline_from_project
+from projectapi.stores.documents import Document, stored_state, timeline_from_head, timeline_from_project
 from projectapi.stores.project_documents import ProjectDocuments, marked_update
+from projectapi.stores.proposals import Proposal, propose_changes, propose_state
 from projectapi.stores.revision_documents import RevisionDocuments, revision_from_document
-from projectapi.stores.timeline_writer import (
-    HEAD,
-    HEAD_WITH_STATE,
-    RACES_MAX,
-    Proposal,
-    TimelineWriter,
-    propose_changes,
-    propose_state,
-)
+from projectapi.stores.timeline_writer import HEAD, HEAD_WITH_STATE, RACES_MAX, TimelineWriter
 from projectapi.timeline.patching import Patched
 
 _TIMELINE = {
@@ -102,12 +95,21 @@ class MongoTimelineStore(TimelineStore):
         return revision_from_document(document, head=project["timelineHead"], state=self._revisions.decoded(document))
 
     def restore_revision(
-        self, key: ProjectKey, version: int, *, restored_by: str, write_id: str | None = None
+        self,
+        key: ProjectKey,
+        version: int,
+        expected: EntityTag | None = None,
+        *,
+        restored_by: str,
+        write_id: str | None = None,
     ) -> Timeline:
         """See `TimelineStore.restore_revision`."""
-        current = self.get_timeline(key)
-        if current is not None and current.version == version:
-            return current
+        # First of all: the version that it was restored from may be gone by the time that the request is repeated.
+        if write_id and (done := self._writer.find_done(key, write_id)):
+            return done
+        head = self._writer.head(key, HEAD_WITH_STATE, expected)
+        if head["timelineHead"] is not None and head["timelineVersion"] == version:
+            return timeline_from_head(head, key.id, stored_state(head["timelineState"], head["timelineHead"]))
         revision = self.get_revision(key, version)
         name = f"Restored version {version}" + (f": {revision.description}" if revision.description else "")
         save = TimelineSave(
@@ -116,7 +118,7 @@ class MongoTimelineStore(TimelineStore):
             change_summary=f"Restored from version {version}",
             saved_by=restored_by,
         )
-        return self.save_timeline(key, save, write_id=write_id)
+        return self.save_timeline(key, save, expected, write_id=write_id)
 
     def find_revision(self, revision_id: str, owner: str | None = None) -> Revision:
         """See `TimelineStore.find_revision`."""
@@ -133,16 +135,27 @@ class MongoTimelineStore(TimelineStore):
             raise TimelineVersionNotFound
         return revision_from_document(document, head=project["timelineHead"])
 
-    def describe_revision(self, revision: Revision, values: JsonObject) -> Revision:
+    def describe_revision(
+        self, revision: Revision, values: JsonObject, expected: EntityTag | None = None
+    ) -> Revision:
         """See `TimelineStore.describe_revision`."""
         key = ProjectKey(self.find_revision(revision.id).project_id)
+        if expected is not None:
+            self._writer.head(key, HEAD, expected)
+        if not values:
+            return self.find_revision(revision.id)
         revision_id, mark = ObjectId(revision.id), new_write_id()
         fields = {"description": "description", "change_summary": "changeSummary"}
         changes: Document = {fields[name]: value for name, value in values.items()} | {"updatedAt": now()}
         head = {**changes, "tag": mark, "isDescribed": True}
         update = marked_update({f"timelineHead.{name}": value for name, value in head.items()}, mark)
+        conditions: Document = {"timelineHead._id": revision_id}
+        if expected is not None:
+            conditions["timelineHead.tag"] = expected.tag
         # A miss means that it is not the current version (any more), and so never will be: then the words are its own.
-        if not self._writer.swap(key, {"timelineHead._id": revision_id}, update, mark):
+        if not self._writer.swap(key, conditions, update, mark):
+            if expected is not None and revision.is_current:
+                self._writer.explain_miss(key)
             self._revisions.update(key.id, revision_id, changes)
         return self.find_revision(revision.id)
 
@@ -153,14 +166,16 @@ class MongoTimelineStore(TimelineStore):
             raise Conflict("The current version of a timeline cannot be deleted. Save or restore another one first.")
         key, revision_id = ProjectKey(revision.project_id), ObjectId(revision.id)
         for _ in range(RACES_MAX):
-            current_id, mark = self._settle_all(key), new_write_id()
-            update = marked_update({"unsettledRevisions": [current_id]}, mark)
-            if self._writer.swap(key, {"timelineHead._id": current_id}, update, mark):
+            listed, mark = self._settle_all(key), new_write_id()
+            # Only this one leaves the list: were it shortened to what it has been before, a save that slept since then
+            # would take it for unchanged.
+            shorter = [other for other in listed if other != revision_id]
+            update = marked_update({"unsettledRevisions": shorter}, mark)
+            if self._writer.swap(key, {"unsettledRevisions": listed}, update, mark):
                 return self._revisions.discard(key.id, revision_id, now())
         raise Unavailable
 
-    def _settle_all(self, key: ProjectKey) -> ObjectId:
-        head = self._projects.find(key, HEAD)
-        self._revisions.settle(key.id, head["unsettledRevisions"])
-        current: ObjectId = head["timelineHead"]["_id"]
-        return current
+    def _settle_all(self, key: ProjectKey) -> Sequence[ObjectId]:
+        listed: Sequence[ObjectId] = self._projects.find(key, HEAD)["unsettledRevisions"]
+        self._revisions.settle(key.id, listed)
+        return listed

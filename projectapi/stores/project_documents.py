@@ -11,7 +11,7 @@ from pymongo.collection import Collection
 
 from projectapi.errors import PreconditionFailed, ProjectNotCarriedOver, ProjectNotFound
 from projectapi.infra.retry import Retry
-from projectapi.project import EntityTag, ProjectKey, is_from_the_in_memory_backend, new_write_id, now
+from projectapi.project import SCHEMA_VERSION, EntityTag, ProjectKey, is_from_the_in_memory_backend, new_write_id, now
 from projectapi.stores.documents import RECENT_WRITES, Document
 from projectapi.stores.migrations import upgrade_project
 
@@ -61,13 +61,17 @@ class ProjectDocuments:
             # What was there before an attempt whose answer got lost, nobody knows any more.
             return {} if before and document is not None else document
 
-        if write_id and (done := self.retry.read(landed)):
+        if write_id and (done := self.retry.repeat(landed)):
             return done
         # A miss may be our own earlier attempt that arrived late, so the mark is looked for before a race is called lost.
         document = self.retry.write(swap, landed) or self.retry.look_up(landed)
         if document is None:
             self._explain_miss(key, deleted)
         return document
+
+    def find_done(self, key: ProjectKey, write_id: str) -> Document | None:
+        """Return the project if the write with this mark was done to it before, else None."""
+        return self.retry.repeat(lambda: self.find_landed(key.id, write_id))
 
     def find_landed(self, project_id: str, mark: str, projection: Mapping[str, Any] | None = None) -> Document | None:
         """Return the project's document if the write with this mark was done, else None; run it inside a `Retry`.
@@ -82,10 +86,11 @@ class ProjectDocuments:
         )
 
     def _explain_miss(self, key: ProjectKey, deleted: bool) -> NoReturn:
-        fields = {"version": True, "lastWrite": True, "updatedAt": True}
+        fields = {"version": True, "lastWrite": True, "updatedAt": True, "schemaVersion": True}
         current = self.retry.read(lambda: self.collection.find_one(project_filter(key, deleted=deleted), fields))
         if current is None:
             raise_not_found(key)
+        upgrade_project(current)
         raise lost_race(EntityTag(current["version"], current["lastWrite"]), current["updatedAt"])
 
 
@@ -101,8 +106,11 @@ def project_filter(key: ProjectKey, *, deleted: bool = False) -> Document:
 
 
 def unmarked(conditions: Document, mark: str) -> Document:
-    """Return the conditions of a write that is not done again where it was done: also not by an attempt that arrives late."""
-    return {**conditions, "recentWrites": {"$ne": mark}}
+    """Return the conditions of a write that is not done again where it was done: also not by an attempt that arrives late.
+
+    Nor is it done to a document of a newer shape, which this program would damage.
+    """
+    return {**conditions, "recentWrites": {"$ne": mark}, "schemaVersion": {"$lte": SCHEMA_VERSION}}
 
 
 def marked_update(values: Document, write_id: str, unset: Iterable[str] = ()) -> Document:

@@ -71,6 +71,11 @@ class RevisionDocuments:
         """Take a settled revision out of history for good; its bytes stay, as later revisions may stand on them."""
         self.update(project_id, revision_id, {"committed": False, "discardedAt": at, "updatedAt": at})
 
+    def keep_words(self, project_id: str, revision_id: ObjectId, words: Document) -> None:
+        """Set the words of a revision unless it has newer ones, which a slower save must not take back."""
+        conditions = {"_id": revision_id, "projectId": project_id, "updatedAt": {"$lte": words["updatedAt"]}}
+        self._retry.repeat(lambda: self.collection.update_one(conditions, {"$set": words}))
+
     def find(self, project_id: str, unsettled: Sequence[ObjectId], version: int) -> Document:
         """Return the committed revision of this version. Raises TimelineVersionNotFound."""
         conditions = {"version": version, **_committed(project_id, unsettled)}
@@ -187,6 +192,7 @@ def revision_from_document(document: Document, *, head: Document | None, state: 
         created_at=document["createdAt"],
         updated_at=words["updatedAt"],
         is_current=is_current,
+        tag=words["tag"] if is_current else None,
         state=state,
     )
 

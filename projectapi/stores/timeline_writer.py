@@ -10,17 +10,15 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NoReturn
 
-import bson
 from bson import ObjectId
 
-from projectapi.errors import TimelineTooLarge, Unavailable
+from projectapi.errors import Unavailable
 from projectapi.infra.retry import Retry
-from projectapi.project import EntityTag, JsonObject, ProjectKey, Timeline, TimelineSave, new_write_id, now
-from projectapi.stores.documents import Document, state_to_store, timeline_from_head
+from projectapi.project import EntityTag, ProjectKey, Timeline, new_write_id, now
+from projectapi.stores.documents import Document, timeline_from_head
 from projectapi.stores.migrations import upgrade_project
 from projectapi.stores.project_documents import (
     ProjectDocuments,
@@ -30,16 +28,14 @@ from projectapi.stores.project_documents import (
     raise_not_found,
     unmarked,
 )
+from projectapi.stores.proposals import Proposal, adds_nothing
 from projectapi.stores.revision_documents import RevisionDocuments, new_revision_document, timeline_from_revision
-from projectapi.timeline.retention import is_named
-from projectapi.timeline.revisions import dump_state
 
 HEAD = {
     "schemaVersion": True,
     "timelineVersion": True,
     "timelineHead": True,
     "unsettledRevisions": True,
-    "recentWrites": True,
 }
 """Projection of what a save must know of a project, whatever its size."""
 
@@ -47,22 +43,7 @@ HEAD_WITH_STATE = {**HEAD, "timelineState": True}
 
 RACES_MAX = 60
 _UNSETTLED_MAX = 16
-_STATE_MAX_BYTES = 15 * 2**20
-"""Leaves a mebibyte of MongoDB's 16 for the rest of the project."""
-_CERTAINLY_FITS_BYTES = 2 * 2**20
-"""JSON this small cannot exceed the limit as BSON, which at worst takes some six times the room."""
 
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A state that is to become the next version, and the update of the project's document that makes it the current one."""
-
-    save: TimelineSave
-    raw: bytes
-    sha256: str
-    values: Document
-    unset: Sequence[str]
-    has_escaped_keys: bool
 
 
 class _Swapped(Enum):
@@ -103,15 +84,26 @@ class TimelineWriter:
                 return done
             if before is None:
                 self._revisions.remove(key.id, revision_id)
-                self._explain_miss(key)
+                self.explain_miss(key)
             proposal = propose(before)
-            if _adds_nothing(proposal, before):
+            if adds_nothing(proposal, before):
                 return timeline_from_head(before, key.id, proposal.save.state)
             saved = self._commit(key, proposal, before, revision_id, mark)
             if saved is not None:
                 return saved
             time.sleep(random.uniform(0, min(0.2, 0.005 * 2**race)))
         raise Unavailable
+
+    def find_done(self, key: ProjectKey, write_id: str) -> Timeline | None:
+        """Return the version that the write with this mark made, None when it made none so far."""
+        return self._done_before(key, _revision_id(write_id))
+
+    def head(self, key: ProjectKey, projection: Mapping[str, Any], expected: EntityTag | None) -> Document:
+        """Return the head of the project. Raises PreconditionFailed when it is not the `expected` one."""
+        found = self._head(key, projection, expected)
+        if found is None:
+            self.explain_miss(key)
+        return found
 
     def swap(self, key: ProjectKey, conditions: Document, update: Document, mark: str) -> bool:
         """Change the project if `conditions` still hold; tell whether that was done."""
@@ -139,7 +131,8 @@ class TimelineWriter:
         head = self._retry.read(lambda: self._projects.collection.find_one(conditions, projection))
         return upgrade_project(head) if head is not None else None
 
-    def _explain_miss(self, key: ProjectKey) -> NoReturn:
+    def explain_miss(self, key: ProjectKey) -> NoReturn:
+        """Raise the error for a project whose timeline is not at the expected version, or that is not there."""
         current = self._retry.read(lambda: self._projects.collection.find_one(project_filter(key), HEAD))
         if current is None:
             raise_not_found(key)
@@ -152,7 +145,9 @@ class TimelineWriter:
         if document is None:
             return None
         project = self._projects.find(key, HEAD)
-        if not (document["committed"] or revision_id in project["unsettledRevisions"]):
+        was_kept = document["committed"] or revision_id in project["unsettledRevisions"]
+        # Made, and taken from history since: made it was.
+        if not was_kept and document.get("discardedAt") is None:
             return None
         return timeline_from_revision(document, self._revisions.decoded(document))
 
@@ -200,7 +195,7 @@ class TimelineWriter:
         """Give a revision that is to be an earlier one the words that were edited while it was the current one."""
         if head.get("isDescribed"):
             words = {name: head[name] for name in ("description", "changeSummary", "updatedAt")}
-            self._revisions.update(project_id, head["_id"], words)
+            self._revisions.keep_words(project_id, head["_id"], words)
 
     def _settled_down(self, project_id: str, unsettled: Sequence[ObjectId]) -> Sequence[ObjectId]:
         if len(unsettled) < _UNSETTLED_MAX:
@@ -209,53 +204,10 @@ class TimelineWriter:
         return []
 
 
-def propose_state(save: TimelineSave) -> Proposal:
-    """Return the proposal that replaces the whole state. Raises TimelineTooLarge."""
-    embedded, has_escaped_keys = state_to_store(save.state)
-    raw = dump_state(save.state)
-    _check_size(raw, embedded)
-    return Proposal(save, raw, hashlib.sha256(raw).hexdigest(), {"timelineState": embedded}, (), has_escaped_keys)
-
-
-def propose_changes(save: TimelineSave, touched: Sequence[Sequence[str | int]]) -> Proposal:
-    """Return the proposal that writes a state at the `touched` places only, where the rest is as it was before."""
-    whole = propose_state(save)
-    embedded = whole.values["timelineState"]
-    if not all(touched) or not touched:
-        return whole
-    values, unset = {}, []
-    for place in touched:
-        path = ".".join(["timelineState", *map(str, place)])
-        try:
-            values[path] = _value_at(embedded, place)
-        except KeyError:
-            unset.append(path)
-    return Proposal(save, whole.raw, whole.sha256, values, unset, whole.has_escaped_keys)
-
-
 def timeline_tag(project: Document) -> EntityTag:
     """Return the entity tag of the timeline that a project document points to."""
     head = project["timelineHead"]
     return EntityTag(project["timelineVersion"], head["tag"] if head else "")
-
-
-def _value_at(state: JsonObject, place: Sequence[str | int]) -> Any:
-    value: Any = state
-    for step in place:
-        value = value[step]
-    return value
-
-
-def _adds_nothing(proposal: Proposal, before: Document) -> bool:
-    head = before["timelineHead"]
-    if head is None or head["sha256"] != proposal.sha256:
-        return False
-    return not is_named(proposal.save.description, head["description"])
-
-
-def _check_size(raw: bytes, embedded: Document) -> None:
-    if len(raw) > _CERTAINLY_FITS_BYTES and len(bson.encode(embedded)) > _STATE_MAX_BYTES:
-        raise TimelineTooLarge
 
 
 def _revision_id(mark: str) -> ObjectId:

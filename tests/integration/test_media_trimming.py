@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -253,30 +256,171 @@ def test_the_original_is_never_touched(room: MediaRoom, upload: Callable[..., Vi
     assert (after.st_ino, after.st_mtime_ns, after.st_nlink) == (before.st_ino, before.st_mtime_ns, before.st_nlink)
 
 
-def test_what_takes_too_long_is_given_up_in_plain_words_and_leaves_nothing(
-    tmp_path: Path, upload: Callable[..., Video], room: MediaRoom, monkeypatch: pytest.MonkeyPatch
+@dataclass
+class SlowCut:
+    """A stand-in for ffmpeg that works until it is let go, then leaves a result."""
+
+    room: MediaRoom
+    video: Video
+    go: Path
+    segments: tuple[Segment, ...] = (Segment(0.2, 0.5),)
+
+    def ask(self) -> Trimmed:
+        return self.room.trim(self.video, self.segments)
+
+    def others_may_wait(self) -> int:
+        return self.room._trimmer._flights._others._value  # type: ignore[attr-defined, no-any-return]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def scratch_folders(room: MediaRoom) -> list[Path]:
+    return list((room.folder.root / "work").iterdir())
+
+
+@pytest.fixture
+def slow(
+    room: MediaRoom, upload: Callable[..., Video], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., SlowCut]]:
+    go = tmp_path / "go"
+    script = f"echo half > output.mp4; until [ -e {go} ]; do sleep 0.02; done; echo whole > output.mp4"
+    monkeypatch.setattr(cutting, "cut_command", lambda *_, **__: ["/bin/sh", "-c", script])
+
+    def make(**options: float) -> SlowCut:
+        return SlowCut(MediaRoom(room.folder.root, 2**30, **options), video, go)  # type: ignore[arg-type]
+
+    video = upload(small_mp4_bytes())
+    yield make
+    go.touch()
+    wait_until(lambda: scratch_folders(room) == [])
+
+
+def test_a_cut_that_takes_longer_than_its_request_is_there_for_a_later_one(
+    slow: Callable[..., SlowCut], runs: list[str]
+) -> None:
+    cut = slow(trim_wait_seconds=0.3)
+    with pytest.raises(errors.MediaBusy, match="still being made; ask again in a moment"):
+        cut.ask()
+    with pytest.raises(errors.MediaBusy, match="still being made"):
+        cut.ask()
+    assert len(scratch_folders(cut.room)) == 1
+
+    cut.go.touch()
+    wait_until(lambda: scratch_folders(cut.room) == [])
+
+    assert cut.room.static_path(cut.ask().path).read_text() == "whole\n"
+    assert runs.count("sh") == 1
+
+
+def test_a_later_request_joins_the_cut_that_is_being_made(slow: Callable[..., SlowCut], runs: list[str]) -> None:
+    cut = slow(trim_wait_seconds=10)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(cut.ask)
+        wait_until(lambda: len(runs) == 1)
+        second = pool.submit(cut.ask)
+        wait_until(lambda: cut.others_may_wait() == 2)
+        cut.go.touch()
+
+        assert first.result(10) == second.result(10)
+    assert len(runs) == 1
+
+
+def test_a_few_may_wait_for_a_cut_and_the_next_is_turned_away_at_once(slow: Callable[..., SlowCut]) -> None:
+    cut = slow(trims_at_once=1, trim_wait_seconds=10)
+    with ThreadPoolExecutor(4) as pool:
+        requests = [pool.submit(cut.ask) for _ in range(4)]
+        wait_until(lambda: cut.others_may_wait() == 0)
+        began = time.monotonic()
+
+        with pytest.raises(errors.MediaBusy, match="busy with other videos"):
+            cut.room.trim(cut.video, [Segment(0.4, 0.2)])
+
+        assert time.monotonic() - began < 5
+        cut.go.touch()
+        assert len({request.result(10) for request in requests}) == 1
+
+
+def test_a_cut_that_never_ends_is_given_up_in_plain_words_and_leaves_nothing(slow: Callable[..., SlowCut]) -> None:
+    cut = slow(trim_run_seconds=0.5)
+
+    with pytest.raises(errors.MediaBusy, match="longer than the server may work on it") as caught:
+        cut.ask()
+
+    assert caught.value.headers["Retry-After"] == "3600"
+    assert scratch_folders(cut.room) == []
+    assert files_in(cut.room.folder) == sorted([cut.video.path, cut.video.thumbnail_path or ""])
+
+
+def test_a_server_that_is_killed_while_it_cuts_leaves_only_what_a_sweep_takes(
+    room: MediaRoom, upload: Callable[..., Video]
 ) -> None:
     video = upload(small_mp4_bytes())
-    hurried = MediaRoom(room.folder.root, 2**30, trim_deadline_seconds=0.5)
-    monkeypatch.setattr(cutting, "cut_command", lambda *_, **__: ["/bin/sh", "-c", "echo half > output.mp4; exec sleep 60"])
-    began = time.monotonic()
+    code = (
+        "import os, sys; from pathlib import Path; from projectapi import errors\n"
+        "from projectapi.media import MediaRoom, cutting\n"
+        "from projectapi.project import Segment, Video; video = eval(sys.argv[2])\n"
+        "cutting.cut_command = lambda *_, **__: ['/bin/sh', '-c', 'echo half > output.mp4; exec sleep 60']\n"
+        "room = MediaRoom(Path(sys.argv[1]), 2**30, trim_wait_seconds=1)\n"
+        "try: room.trim(video, [Segment(0.2, 0.5)])\n"
+        "except errors.MediaBusy: os.kill(os.getpid(), 9)"
+    )
+    command = [sys.executable, "-c", code, str(room.folder.root), repr(video)]
+    server = subprocess.run(command, cwd=Path(__file__).parents[2], check=False, timeout=30)
+    assert server.returncode == -9
+    (leftover,) = scratch_folders(room)
 
-    with pytest.raises(errors.MediaBusy, match="longer than the server may keep you waiting"):
-        hurried.trim(video, [Segment(0.2, 0.5)])
-
-    assert time.monotonic() - began < 5
+    assert room.sweep({video.path, video.thumbnail_path or ""}, 0) == [f"work/{leftover.name}"]
     assert files_in(room.folder) == sorted([video.path, video.thumbnail_path or ""])
 
 
-def test_a_video_that_cannot_be_cut_says_so_and_leaves_nothing(room: MediaRoom, upload: Callable[..., Video]) -> None:
+def test_when_ffmpeg_fails_the_trouble_is_ours_and_logged_and_nothing_is_left(
+    room: MediaRoom, upload: Callable[..., Video], caplog: pytest.LogCaptureFixture
+) -> None:
     video = upload(small_mp4_bytes())
-    path = room.path_of(video)
-    path.write_bytes(b"\0" * video.bytes)
+    room.path_of(video).write_bytes(b"\0" * video.bytes)
 
-    with pytest.raises(errors.InvalidVideo, match="could not cut this video"):
+    with caplog.at_level("DEBUG"), pytest.raises(errors.ProjectApiError, match="could not cut this video") as caught:
         room.trim(video, [Segment(0.2, 0.5)])
 
+    assert caught.value.status == 500
+    assert [r.levelname for r in caplog.records if r.getMessage().startswith("trimming")] == ["ERROR"]
+    assert [r.levelname for r in caplog.records if "Invalid data" in r.getMessage()] == ["DEBUG"]
     assert files_in(room.folder) == sorted([video.path, video.thumbnail_path or ""])
+
+
+@pytest.mark.parametrize("script", ["exit 1", "exit 0", "echo cut > output.mp4"], ids=["fails", "makes nothing", "succeeds"])
+def test_a_video_that_is_discarded_while_it_is_cut_is_not_found_and_leaves_nothing(
+    room: MediaRoom, upload: Callable[..., Video], monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    video = upload(small_mp4_bytes())
+    source = room.path_of(video)
+    monkeypatch.setattr(cutting, "cut_command", lambda *_, **__: ["/bin/sh", "-c", f"rm {source}; {script}"])
+
+    with pytest.raises(errors.VideoNotFound):
+        room.trim(video, [Segment(0.2, 0.5)])
+
+    assert files_in(room.folder) == [video.thumbnail_path]
+
+
+def test_a_video_that_is_discarded_before_it_is_cut_is_not_found(
+    room: MediaRoom, upload: Callable[..., Video], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = upload(small_mp4_bytes())
+    really_cut = cutting.cut_command
+
+    def cut_what_is_gone(*arguments: Any, **options: Any) -> list[str]:
+        room.discard(video)
+        return really_cut(*arguments, **options)
+
+    monkeypatch.setattr(cutting, "cut_command", cut_what_is_gone)
+
+    with pytest.raises(errors.VideoNotFound):
+        room.trim(video, [Segment(0.2, 0.5)])
 
 
 def test_cutting_reads_no_playlist_either(room: MediaRoom, upload: Callable[..., Video]) -> None:
@@ -285,5 +429,5 @@ def test_cutting_reads_no_playlist_either(room: MediaRoom, upload: Callable[...,
     video = upload(small_mp4_bytes())
     room.path_of(video).write_bytes(script)
 
-    with pytest.raises(errors.InvalidVideo):
+    with pytest.raises(errors.ProjectApiError, match="could not cut this video"):
         room.trim(replace(video, bytes=len(script)), [Segment(0.2, 0.5)])

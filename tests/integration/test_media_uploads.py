@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import pytest
 
 from projectapi import errors
-from projectapi.media import MediaRoom, probing
+from projectapi.media import MediaRoom, inspect_child, probing
 from projectapi.media.sandbox import CONTAINERS, Limits, Sandbox
 from projectapi.project import Video
 from tests.media_samples import (
@@ -234,7 +237,7 @@ def test_a_playlist_is_not_even_opened_as_one(tmp_path: Path, script: str) -> No
 
     # In the same folder as its neighbour, where a tool that knew the file's name could read it.
     answer = Sandbox(slots=1, wait_seconds=0).run(
-        [sys.executable, "-I", child, CONTAINERS, "1000000", "thumbnail.jpg"],
+        [sys.executable, "-I", child, CONTAINERS, "1000000", "thumbnail.jpg", "mark"],
         source=tmp_path / "film.mp4",
         scratch=tmp_path,
         limits=limits,
@@ -242,6 +245,113 @@ def test_a_playlist_is_not_even_opened_as_one(tmp_path: Path, script: str) -> No
 
     assert json.loads(answer) == {"refused": "unreadable"}
     assert not (tmp_path / "thumbnail.jpg").exists()
+
+
+def test_a_good_video_on_a_machine_that_is_too_slow_is_not_called_bad(
+    room: MediaRoom, upload: Callable[..., Video], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "_LIMITS", replace(probing._LIMITS, seconds=0.01))
+
+    with pytest.raises(errors.MediaBusy):
+        upload(small_mp4_bytes())
+
+    assert files_in(room.folder) == []
+
+
+READS = "import os, pathlib, signal, sys; pathlib.Path(sys.argv[4]).touch(); "
+
+
+@pytest.mark.parametrize(
+    ("tool", "meaning"),
+    [
+        (READS + "os.kill(os.getpid(), signal.SIGSEGV)", errors.InvalidVideo),
+        (READS + "os.abort()", errors.InvalidVideo),
+        (READS + "print('no JSON')", errors.InvalidVideo),
+        (READS + "os.kill(os.getpid(), signal.SIGKILL)", errors.MediaBusy),
+        (READS + "sys.exit(os.EX_TEMPFAIL)", errors.MediaBusy),
+        (READS + "raise AttributeError", errors.ProjectApiError),
+        ("import a_library_that_is_not_there", errors.ProjectApiError),
+        ("import os; os.abort()", errors.ProjectApiError),
+    ],
+)
+def test_a_tool_that_breaks_off_blames_the_file_only_for_what_it_can_be_blamed(
+    tmp_path: Path,
+    upload: Callable[..., Video],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tool: str,
+    meaning: type[errors.ProjectApiError],
+) -> None:
+    (tmp_path / "tool.py").write_text(tool)
+    monkeypatch.setattr(probing, "_CHILD", str(tmp_path / "tool.py"))
+
+    with pytest.raises(errors.ProjectApiError) as caught:
+        upload(small_mp4_bytes())
+
+    assert type(caught.value) is meaning
+    assert ("ERROR" in [record.levelname for record in caplog.records]) == (meaning is errors.ProjectApiError)
+
+
+@pytest.mark.parametrize("call", ["open", "CodecContext"])
+def test_an_inspection_without_memory_is_not_a_judgement_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise av.error.MemoryError(12, "Cannot allocate memory")
+
+    video = os.open(make_video(tmp_path / "video.mp4", seconds=0.5), os.O_RDONLY)
+    monkeypatch.setattr(inspect_child, "_INPUT", video)
+    monkeypatch.setattr(av, call, fail if call == "open" else SimpleNamespace(create=fail))
+
+    with pytest.raises(SystemExit) as caught:
+        inspect_child.main(CONTAINERS, "1000000", str(tmp_path / "thumbnail.jpg"), str(tmp_path / "mark"))
+    os.close(video)
+
+    assert caught.value.code == os.EX_TEMPFAIL
+
+
+def test_a_file_with_values_that_nobody_can_work_with_is_undecodable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def divide(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(inspect_child, "inspect", divide)
+
+    inspect_child.main(CONTAINERS, "1000000", "thumbnail.jpg", str(tmp_path / "mark"))
+
+    assert json.loads(capsys.readouterr().out) == {"refused": "undecodable"}
+
+
+def test_a_whole_upload_waits_longer_for_a_place_than_a_click_would(
+    room: MediaRoom, upload: Callable[..., Video], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FreeAfterFifteenSeconds:
+        def acquire(self, timeout: float) -> bool:
+            return timeout >= 15
+
+        def release(self) -> None: ...
+
+    monkeypatch.setattr(room._inspections, "_slots", FreeAfterFifteenSeconds())
+
+    assert upload(small_mp4_bytes()).duration == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_video_that_goes_away_while_it_is_looked_for_is_not_found(
+    room: MediaRoom, upload: Callable[..., Video], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = upload(small_mp4_bytes())
+    really_resolve = room.folder.resolve
+
+    def resolve_and_lose(relative: str) -> Path:
+        path = really_resolve(relative)
+        path.unlink()
+        return path
+
+    monkeypatch.setattr(room.folder, "resolve", resolve_and_lose)
+
+    with pytest.raises(errors.VideoNotFound):
+        room.path_of(video)
 
 
 def test_a_part_of_a_killed_server_is_swept(tmp_path: Path, room: MediaRoom) -> None:

@@ -36,7 +36,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from projectapi.errors import Conflict, DatabaseUnavailable, ProjectApiError, TimelineTooLarge
+from projectapi.errors import Conflict, DatabaseUnavailable, ProjectApiError, TimelineTooLarge, ValidationFailed
 from projectapi.infra.driver_errors import is_transient, leaves_outcome_unknown, translate, translated
 
 AWAY, OURS, CONFLICT, TOO_LARGE = DatabaseUnavailable, ProjectApiError, Conflict, TimelineTooLarge
@@ -141,7 +141,7 @@ CODES: dict[int, tuple[type[ProjectApiError], bool, bool]] = {
     64: (OURS, False, False),  # WriteConcernFailed outside of a write concern's own error
     89: (AWAY, True, True),  # NetworkTimeout
     112: (AWAY, True, False),  # WriteConflict: the server rolled it back
-    121: (OURS, False, False),  # DocumentValidationFailure
+    121: (ValidationFailed, False, False),  # DocumentValidationFailure
     134: (AWAY, True, True),  # ReadConcernMajorityNotAvailableYet
     202: (AWAY, True, True),  # NetworkInterfaceExceededTimeLimit
     262: (AWAY, True, True),  # ExceededTimeLimit

@@ -25,7 +25,7 @@ from projectapi.infra.retry import Retry
 
 DROPPED = AutoReconnect("connection closed")
 AWAY = ServerSelectionTimeoutError("no server")
-REFUSED = WriteError("validation failed", 121)
+REFUSED = WriteError("cannot apply the update", 9)
 
 
 class Database:

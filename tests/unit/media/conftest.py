@@ -15,7 +15,10 @@ LIMIT = 1000
 
 @pytest.fixture
 def folder(tmp_path: Path) -> MediaFolder:
-    return MediaFolder(tmp_path / "media", max_upload_bytes=LIMIT)
+    folder = MediaFolder(tmp_path / "media", max_upload_bytes=LIMIT)
+    for name in ("videos", "thumbnails", "trimmed", "incoming", "work"):
+        (folder.root / name).mkdir(parents=True)
+    return folder
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import time
 from pathlib import Path
@@ -174,3 +176,79 @@ def test_a_scratch_folder_is_gone_after_an_error(folder: MediaFolder) -> None:
         raise RuntimeError
 
     assert not scratch.exists()
+
+
+@pytest.fixture
+def unmade(tmp_path: Path) -> MediaFolder:
+    """A media folder of which nothing is on the disk yet."""
+    return MediaFolder(tmp_path / "not yet" / "media", max_upload_bytes=1000)
+
+
+@pytest.fixture
+def impossible(tmp_path: Path) -> MediaFolder:
+    """A media folder that cannot be made."""
+    (tmp_path / "file").write_bytes(b"in the way")
+    return MediaFolder(tmp_path / "file" / "media", max_upload_bytes=1000)
+
+
+def test_nothing_is_made_before_it_is_needed(unmade: MediaFolder) -> None:
+    assert not unmade.root.parent.exists()
+
+
+def test_the_first_video_finds_its_folders_made(unmade: MediaFolder) -> None:
+    video = stored_video(unmade)
+
+    assert files_in(unmade) == sorted([video.path, video.thumbnail_path or ""])
+
+
+def test_the_first_trimmed_video_finds_its_folder_made(unmade: MediaFolder, tmp_path: Path) -> None:
+    with unmade.work_folder() as scratch:
+        (scratch / "output.mp4").write_bytes(b"cut")
+        unmade.publish(scratch / "output.mp4", "trimmed/cut.mp4")
+
+    assert unmade.resolve("trimmed/cut.mp4").read_bytes() == b"cut"
+
+
+@pytest.mark.parametrize("kind", ["unmade", "impossible"])
+def test_where_no_folder_is_nothing_is_found_and_nothing_swept(request: pytest.FixtureRequest, video: Video, kind: str) -> None:
+    folder: MediaFolder = request.getfixturevalue(kind)
+
+    folder.discard(video)
+
+    assert folder.sweep(set(), 0) == []
+    with pytest.raises(errors.NotFound):
+        folder.resolve(video.path)
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_plain_words_and_the_reason_logged(
+    impossible: MediaFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    for store in (impossible.new_part, impossible.work_folder().__enter__):
+        caplog.clear()
+
+        with pytest.raises(errors.Unavailable, match="^Videos cannot be stored on this server right now"):
+            store()
+
+        assert [(record.levelname, str(impossible.root) in record.getMessage()) for record in caplog.records] == [
+            ("ERROR", True)
+        ]
+
+
+def test_a_disk_that_may_only_be_read_stores_nothing_and_says_so(folder: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(io, "FileIO", refuse)
+
+    with pytest.raises(errors.Unavailable, match="^Videos cannot be stored"):
+        folder.new_part()
+
+
+def test_a_disk_without_room_for_a_folder_is_called_full(unmade: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+
+    with pytest.raises(errors.DiskFull):
+        unmade.new_part()

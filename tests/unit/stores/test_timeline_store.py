@@ -59,6 +59,7 @@ def test_the_first_save_is_version_1_and_is_found_everywhere(stores: Stores, key
         created_at=saved.created_at,
         updated_at=saved.created_at,
         is_current=True,
+        tag=saved.tag,
         state=wanted.state,
     )
     assert stores.timelines.get_revision(key, 1) == revision

@@ -1,0 +1,113 @@
+"""The log tells what happened and keeps secrets, whoever writes to it."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from projectapi.infra.logs import set_up_logging
+
+LOGGERS = ("", "projectapi", "gunicorn.error")
+
+
+@contextmanager
+def fresh_logging() -> Iterator[None]:
+    """Start without handlers, as a process does, and put everything back afterwards."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [(logger, logger.handlers[:], logger.propagate, logger.level) for logger in loggers]
+    for logger in loggers:
+        logger.handlers[:] = []
+    try:
+        yield
+    finally:
+        for logger, handlers, propagate, level in before:
+            logger.handlers[:] = handlers
+            logger.propagate = propagate
+            logger.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("opening mongodb://editor:s3cret@db:1/x", "opening mongodb://***@db:1/x"),
+        ("opening redis://:s3@cret@cache", "opening redis://***@cache"),
+        ("opening mongodb://editor:s3/cret?#@db/", "opening mongodb://***@db/"),
+        ("from http://a.example/x to https://s3cret@b.example/y", "from http://a.example/x to https://***@b.example/y"),
+        ("GET http://a.example/x?mail=a@b.example", "GET http://a.example/x?mail=a@b.example"),
+        ("GET /x?password=s3cret&page=2", "GET /x?password=***&page=2"),
+        ("GET /x?page=2&PWD=s3cret", "GET /x?page=2&PWD=***"),
+        ("mongodb://db/?tlsCertificateKeyFilePassword=s3cret;w=1", "mongodb://db/?tlsCertificateKeyFilePassword=***;w=1"),
+    ],
+)
+@fresh_logging()
+def test_a_line_keeps_secrets(capsys: pytest.CaptureFixture[str], message: str, shown: str) -> None:
+    set_up_logging("INFO")
+
+    logging.getLogger("projectapi.part").info("%s", message)
+
+    assert capsys.readouterr().err.endswith(f"INFO projectapi.part [-] {shown}\n")
+
+
+@fresh_logging()
+def test_a_traceback_keeps_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging("INFO")
+
+    try:
+        raise RuntimeError("mongodb://user:TOPSECRET@db/")
+    except RuntimeError:
+        logging.getLogger("projectapi").exception("It failed")
+
+    shown = capsys.readouterr().err
+    assert "RuntimeError: mongodb://***@db/" in shown
+    # The traceback quotes the line of the source, too.
+    assert "TOPSECRET" not in shown
+
+
+@fresh_logging()
+def test_other_libraries_warnings_keep_secrets_and_their_chatter_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging("DEBUG")
+
+    logging.getLogger("library").info("chatter")
+    logging.getLogger("library").warning("lost redis://:s3cret@cache")
+
+    assert capsys.readouterr().err.splitlines()[0].endswith("WARNING library [-] lost redis://***@cache")
+
+
+@fresh_logging()
+def test_a_root_handler_that_somebody_else_set_up_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    theirs = logging.NullHandler()
+    logging.getLogger().addHandler(theirs)
+
+    set_up_logging("INFO")
+
+    assert logging.getLogger().handlers == [theirs]
+
+
+@fresh_logging()
+def test_gunicorn_s_own_lines_keep_secrets_and_their_form() -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
+    logging.getLogger("gunicorn.error").addHandler(handler)
+    logging.getLogger("gunicorn.error").propagate = False
+
+    set_up_logging("INFO")
+    set_up_logging("INFO")
+    logging.getLogger("gunicorn.error").error("no mongodb://u:s3cret@db/")
+
+    assert stream.getvalue() == "[ERROR] no mongodb://***@db/\n"
+
+
+@fresh_logging()
+def test_setting_up_twice_writes_each_line_once(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging("INFO")
+    set_up_logging("INFO")
+
+    logging.getLogger("projectapi").warning("once")
+    logging.getLogger("library").warning("once")
+
+    assert capsys.readouterr().err.count("once") == 2
