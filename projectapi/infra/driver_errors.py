@@ -7,11 +7,13 @@ from contextlib import contextmanager
 
 from bson.errors import BSONError
 from pymongo.errors import (
+    AutoReconnect,
     ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
     DuplicateKeyError,
     ExecutionTimeout,
+    NetworkTimeout,
     NotPrimaryError,
     OperationFailure,
     PyMongoError,
@@ -46,6 +48,11 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, (ConnectionFailure, WriteConcernError, ExecutionTimeout)):
         return True
     return isinstance(error, OperationFailure) and (error.code in _AWAY or error.has_error_label("RetryableWriteError"))
+
+
+def means_no_server(error: BaseException | None) -> bool:
+    """Tell whether an error says that there was no server to talk to; one that is merely slow is there."""
+    return isinstance(error, AutoReconnect) and not isinstance(error, NetworkTimeout)
 
 
 def leaves_outcome_unknown(error: BaseException) -> bool:

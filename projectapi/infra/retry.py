@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_exponential_jitter
 
 from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, ProjectApiError
-from projectapi.infra.driver_errors import is_transient, leaves_outcome_unknown, translated
+from projectapi.infra.driver_errors import is_transient, leaves_outcome_unknown, means_no_server, translated
 
 T = TypeVar("T")
 
@@ -78,11 +78,8 @@ class Retry:
         try:
             with translated(), pymongo.timeout(seconds):
                 result = self._retrying(seconds)(operation)
-        except DatabaseUnavailable:
-            self._is_away = True
-            raise
-        except ProjectApiError:
-            self._is_away = False
+        except ProjectApiError as error:
+            self._is_away = means_no_server(error.__cause__)
             raise
         self._is_away = False
         return result

@@ -90,7 +90,9 @@ class World:
         identity = uuid.uuid4()
         path, thumbnail = f"videos/{identity}.mp4", f"thumbnails/thumb_{identity}.jpg"
         for name in (path, thumbnail, f"trimmed/{identity}_{'0' * 64}.mp4"):
-            (self.media / name).write_bytes(b"film")
+            file = self.media / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"film")
         video = Video(
             path=path,
             thumbnail_path=thumbnail,

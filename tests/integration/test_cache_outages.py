@@ -227,7 +227,6 @@ def test_without_a_redis_url_in_production_nothing_is_cached(make_client: Client
     assert [client.get(path).headers["X-Cache"] for _ in range(3)] == ["BYPASS"] * 3
 
 
-@pytest.mark.xfail(strict=True, reason="create_app does not say it yet")
 def test_the_log_says_once_that_there_is_no_cache(
     make_client: ClientMaker, caplog: pytest.LogCaptureFixture
 ) -> None:

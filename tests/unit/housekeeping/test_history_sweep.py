@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
@@ -139,6 +140,45 @@ def test_a_keyframe_goes_after_the_last_revision_that_stood_on_it(light_world: W
     assert light_world.stored_versions(project_id) == [33, 34]
     assert light_world.history(project_id) == {33: state(33), 34: state(34)}
     light_world.assert_nothing_dangles()
+
+
+def test_a_save_that_settles_the_list_while_a_sweep_looks_on_loses_no_keyframe(
+    light_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a keyframe that left the history, on which stand only versions that their project alone calls committed,
+    project_id = light_world.create()
+    for number in (1, 2):
+        light_world.save(project_id, number)
+    delete_version(light_world, project_id, 1)
+    for number in range(3, 19):
+        light_world.save(project_id, number)
+    gone = light_world.revisions.find_one({"version": 2})
+    assert gone is not None
+    light_world.projects.update_one({"projectId": project_id}, {"$pull": {"unsettledRevisions": gone["_id"]}})
+    light_world.revisions.update_one({"_id": gone["_id"]}, {"$set": {"committed": False, "discardedAt": now()}})
+    # and a leftover, so that the sweep has something to delete
+    leftover_id = ObjectId()
+    light_world.revisions.insert_one(
+        {**gone, "_id": leftover_id, "keyframe": leftover_id, "version": 99, "committed": False}
+    )
+    light_world.let_time_pass()
+    fence = HistorySweep._fence
+
+    def save_then_fence(sweep: HistorySweep, swept_id: str) -> Any:
+        # The list is full: this save settles it, and is so different that it becomes a keyframe itself.
+        different = {"layers": [], "noise": [secrets.token_hex(16) for _ in range(200)]}
+        light_world.stores.timelines.save_timeline(ProjectKey(swept_id), TimelineSave(state=different))
+        return fence(sweep, swept_id)
+
+    monkeypatch.setattr(HistorySweep, "_fence", save_then_fence)
+
+    # When a save comes between the sweep's first look and its fence
+    light_world.sweep()
+
+    # Then every version can still be opened
+    history = light_world.history(project_id)
+    assert {version: history[version] for version in range(3, 19)} == {version: state(version) for version in range(3, 19)}
+    assert 99 not in light_world.stored_versions(project_id)
 
 
 def test_the_keyframe_on_which_the_next_save_will_stand_stays_even_when_no_revision_stands_on_it() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from bson.errors import InvalidDocument
+from pymongo import _csot
 from pymongo.errors import (
     AutoReconnect,
     DuplicateKeyError,
@@ -196,6 +197,23 @@ def test_a_write_that_is_the_same_done_twice_is_just_repeated(retry: Retry) -> N
 
     assert retry.repeat(database.write) == "written"
     assert (database.attempts, database.done) == (3, 3)
+
+
+def test_while_mongodb_is_known_to_be_away_nobody_waits_for_it_in_full() -> None:
+    retry = Retry(deadline_seconds=8, attempts=1)
+    allowed: list[float] = []
+
+    def note_deadline(error: Exception | None = None) -> None:
+        allowed.append(_csot.get_timeout() or 0)
+        if error is not None:
+            raise error
+
+    with pytest.raises(DatabaseUnavailable):
+        retry.read(lambda: note_deadline(AWAY))
+    retry.read(note_deadline)
+    retry.read(note_deadline)
+
+    assert allowed == [8, 1, 8]
 
 
 def test_the_number_of_attempts_is_a_setting() -> None:
