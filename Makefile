@@ -18,15 +18,16 @@ help: ## Show this list
 run: $(INSTALLED) ## Start everything and serve on http://localhost:8001
 	@$(BIN)/flask dev
 
-test: lint ## Lint, check types and run all tests (but the long ones of `make faults`)
+test: lint ## Lint, check types and run all tests, the long ones in a short form
 	$(BIN)/pytest -n auto --ignore=tests/faults $(ARGS)
+	FAULT_SECONDS=2 FAULT_ROUNDS=4 $(BIN)/pytest tests/faults $(ARGS)
 
 lint: $(INSTALLED) ## Lint and check types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-faults: $(INSTALLED) ## Kill, freeze and cut off the parts, and look for lost work (minutes)
-	$(BIN)/pytest tests/faults $(ARGS)
+faults: $(INSTALLED) ## Kill, freeze and cut off the parts, and look for lost work (a quarter of an hour)
+	FAULT_SECONDS=30 FAULT_ROUNDS=100 $(BIN)/pytest tests/faults $(ARGS)
 
 bench: $(BENCH_INSTALLED) ## Measure speed against the limits of the parts (minutes)
 	$(BIN)/python -m bench $(ARGS)
