@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Response, g, request
 
 from projectapi.api.conditional import known_tags
-from projectapi.api.reading import JSON, Wanted, represent
+from projectapi.api.reading import JSON, Wanted, next_link, represent
 from projectapi.protocols import Answer
 from projectapi.schemas.answers import envelope
 
@@ -30,6 +29,5 @@ def finished(answer: Answer) -> Response:
     response = Response(body, status=status)
     response.headers.update(headers)
     if answer.next:
-        query = {**request.args, "cursor": answer.next}
-        response.headers["Link"] = f'<{request.path}?{urlencode(query)}>; rel="next"'
+        response.headers.update([next_link(request.path, request.args, answer.next)])
     return response

@@ -18,7 +18,7 @@ from flask import Flask, request
 from projectapi.api import cors, tracing
 from projectapi.api.conditional import tags_of
 from projectapi.api.context import owner_of
-from projectapi.api.reading import Representation, Wanted, represent
+from projectapi.api.reading import Representation, Wanted, next_link, represent
 from projectapi.project import HISTORY_LIMIT_DEFAULT, ListQuery, ProjectKey
 from projectapi.protocols import Answer, Backend
 
@@ -69,13 +69,12 @@ class FastReads:
         start_response(_STATUS[status], headers)
         return [body]
 
-    def _represented(self, environ: WSGIEnvironment, reading: _Reading, started: float) -> Representation | None:
+    def _represented(self, environ: WSGIEnvironment, reading: _Reading, started: float) -> Representation:
         tags = tags_of(environ.get("HTTP_IF_NONE_MATCH"))
         answer = reading(tags)
-        if answer.next:
-            # The address of the next page is for Flask to make.
-            return None
         status, headers, body = represent(answer, Wanted(environ.get("HTTP_ACCEPT_ENCODING", ""), tags, started))
+        if answer.next:
+            headers.append(next_link(environ["PATH_INFO"], {}, answer.next))
         if status == 200:
             headers.append(("Content-Length", str(len(body))))
         headers += tracing.headers_for(tracing.request_id_of(environ.get("HTTP_X_REQUEST_ID", "")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from projectapi.api.codings import preferred_codings
 from projectapi.api.conditional import tag_in_coding
@@ -51,6 +52,11 @@ def represent(answer: Answer, wanted: Wanted) -> Representation:
     if etag:
         headers.append(("ETag", tag_in_coding(etag, coding) if coding else etag))
     return Representation(200, headers, body)
+
+
+def next_link(path: str, query: Mapping[str, str], cursor: str) -> tuple[str, str]:
+    """Return the header that leads to the page behind `cursor` of the list at `path` (RFC 8288)."""
+    return "Link", f'<{path}?{urlencode({**query, "cursor": cursor})}>; rel="next"'
 
 
 def source_headers(source: str, started: float) -> Headers:

@@ -34,10 +34,13 @@ class VideoFiles(Protocol):
     """Keeps video files on the server's disk and works on them; knows files and no projects."""
 
     def receive(self, expected_bytes: int | None = None) -> IncomingFile:
-        """Open a part file for an upload of about `expected_bytes`. Raises VideoTooLarge and DiskFull."""
+        """Open a part file for an upload of about `expected_bytes`. Raises VideoTooLarge, DiskFull and Unavailable."""
 
     def accept(self, part: Any, original_name: str | None) -> Video:
-        """Probe a whole part that `receive` gave, and give it its place. Raises InvalidVideo, MediaBusy, DiskFull."""
+        """Probe a whole part that `receive` gave, and give it its place.
+
+        Raises InvalidVideo, MediaBusy, DiskFull and Unavailable.
+        """
 
     def discard(self, video: Video) -> None:
         """Delete the files of a video that no record names any more."""

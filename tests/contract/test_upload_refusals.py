@@ -164,3 +164,16 @@ def test_the_limit_of_two_gigabytes_is_said_as_frontends_know_it(make_app: AppMa
 
     body = assert_error(response, 413, "video_too_large")
     assert body["error"] == "File size too large. Maximum size is 2GB."
+
+
+def test_a_file_that_comes_before_the_named_one_is_not_taken_for_it(
+    client: FlaskClient, film: Film, media_dir: Path
+) -> None:
+    files = files_below(media_dir)
+    other, video = ((io.BytesIO(data), "film.mp4", "video/mp4") for data in (b"no video", small_mp4_bytes()))
+
+    response = client.post("/media/upload", data={"other": other, "file": video, "project_id": film.id})
+
+    assert_error(response, 422, "validation_failed")
+    assert files_below(media_dir) == files
+    assert video_of(client, film.id) == film.video
