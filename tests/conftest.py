@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,16 @@ from config import Config
 from projectapi import create_app
 from projectapi.devstack.servers import MONGODB, REDIS, EmbeddedServer, Kind
 from projectapi.protocols import Backend
+
+
+@pytest.fixture(autouse=True)
+def fresh_logging() -> None:
+    """Let each test meet the log as a new process does: an application that was made before has set it up for itself."""
+    logger = logging.getLogger("projectapi")
+    logger.handlers.clear()
+    logger.propagate = True
+    logger.setLevel(logging.NOTSET)
+
 
 AppMaker = Callable[..., Flask]
 

@@ -51,6 +51,8 @@ def render_our_error(error: ProjectApiError) -> Response:
         log.error("%s", error.code, exc_info=error)
     elif error.__cause__ is not None:
         log.warning("%s: %s", error.code, type(error.__cause__).__name__)
+    elif error.status > 500:
+        log.info("%s", error.code)
     return render(error)
 
 

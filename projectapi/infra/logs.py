@@ -48,7 +48,8 @@ def set_up_logging(level: str) -> None:
     handler.setFormatter(MaskingFormatter(logging.Formatter(_LINE)))
     ours, root = logging.getLogger("projectapi"), logging.getLogger()
     ours.setLevel(level)
-    ours.handlers[:] = [handler]
+    # In place of what an earlier application of this process put there; handlers of others stay.
+    ours.handlers[:] = [*(other for other in ours.handlers if not isinstance(other.formatter, MaskingFormatter)), handler]
     ours.propagate = False
     # Who set the root logger up before us keeps it; otherwise Python itself would write there, with secrets.
     if not root.handlers:

@@ -126,7 +126,7 @@ def test_a_failed_load_is_the_callers_and_gives_the_lease_back(house: House) -> 
 
 
 def test_a_reader_waits_for_the_worker_that_fills_and_no_longer_than_the_limit(house: House) -> None:
-    filler, other = house.worker(), house.worker()
+    filler, other = house.worker(), house.worker(fill_wait_seconds=0.3)
     seen = []
 
     def load_slowly() -> Entry:
