@@ -18,7 +18,7 @@ from bson import ObjectId
 from projectapi.errors import Unavailable
 from projectapi.infra.retry import Retry
 from projectapi.project import EntityTag, ProjectKey, Timeline, new_write_id, now
-from projectapi.stores.documents import Document, timeline_from_head
+from projectapi.stores.documents import RECENT_WRITES, Document, timeline_from_head, timeline_from_project
 from projectapi.stores.migrations import upgrade_project
 from projectapi.stores.project_documents import (
     ProjectDocuments,
@@ -82,11 +82,15 @@ class TimelineWriter:
             # Only after the head was read: had somebody sent the same write in between, it would be done on top of itself.
             if (write_id or race) and (done := self._done_before(key, revision_id)):
                 return done
+            if write_id and before is not None and (noted := self._noted_before(key, mark)):
+                return noted
             if before is None:
                 self._revisions.remove(key.id, revision_id)
                 self.explain_miss(key)
             proposal = propose(before)
             if adds_nothing(proposal, before):
+                if write_id and not self._note_as_done(key, before, mark):
+                    continue
                 return timeline_from_head(before, key.id, proposal.save.state)
             saved = self._commit(key, proposal, before, revision_id, mark)
             if saved is not None:
@@ -151,6 +155,11 @@ class TimelineWriter:
             return None
         return timeline_from_revision(document, self._revisions.decoded(document))
 
+    def _noted_before(self, key: ProjectKey, mark: str) -> Timeline | None:
+        """Return the current version when an earlier sending of the same write found that it added nothing."""
+        document = self._projects.find_done(key, mark)
+        return timeline_from_project(document) if document is not None else None
+
     def _commit(
         self, key: ProjectKey, proposal: Proposal, before: Document, revision_id: ObjectId, mark: str
     ) -> Timeline | None:
@@ -190,6 +199,11 @@ class TimelineWriter:
         # Whoever else sent this write may have made another version of it than this one.
         done = self._done_before(key, revision_id) if swapped is _Swapped.BEFORE else None
         return done or timeline_from_head({"timelineHead": head, "timelineVersion": version}, key.id, proposal.save.state)
+
+    def _note_as_done(self, key: ProjectKey, before: Document, mark: str) -> bool:
+        """Leave the mark of a write that adds nothing, so that it adds nothing later either; tell whether the head stayed."""
+        update = {"$push": {"recentWrites": {"$each": [mark], "$slice": -RECENT_WRITES}}}
+        return self.swap(key, {"timelineHead.tag": before["timelineHead"]["tag"]}, update, mark)
 
     def _keep_words(self, project_id: str, head: Document) -> None:
         """Give a revision that is to be an earlier one the words that were edited while it was the current one."""

@@ -83,6 +83,25 @@ def test_a_save_that_was_cut_off_before_its_answer_is_not_made_again(
     assert len(client.get(f"/timeline/{project_id}/history").get_json()["data"]) == 2
 
 
+def test_a_save_that_added_nothing_adds_nothing_when_it_is_repeated_later(
+    app: Flask, client: FlaskClient, project_id: str, key: dict[str, str]
+) -> None:
+    # Given a save of what is current already, cut off before its answer, and somebody else's save after it
+    save(client, project_id, {}, zoom=1)
+    etag = client.get(f"/projects/{project_id}").headers["ETag"]
+    assert save(client, project_id, key, zoom=1).get_json()["data"]["version"] == 1
+    assert client.get(f"/projects/{project_id}").headers["ETag"] == etag
+    forget_answer(app, client)
+    save(client, project_id, {}, zoom=2)
+
+    # When it is repeated
+    assert save(client, project_id, key, zoom=1).status_code == 200
+
+    # Then it is not put on top of the other's
+    assert client.get(f"/timeline/{project_id}").get_json()["data"]["zoom"] == 2
+    assert len(client.get(f"/timeline/{project_id}/history").get_json()["data"]) == 2
+
+
 def test_a_patch_that_tests_what_it_changes_can_be_repeated_after_it_was_cut_off(
     app: Flask, client: FlaskClient, project_id: str, key: dict[str, str]
 ) -> None:
