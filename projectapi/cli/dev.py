@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import Popen
+from subprocess import Popen, TimeoutExpired
 from types import FrameType
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from projectapi.cli.db import init
 from projectapi.devstack.processes import start_child
 from projectapi.devstack.servers import is_port_free
 
+_STOP_SECONDS = 28.0
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -88,10 +89,23 @@ def _serve_until_stopped() -> int:
     command = [sys.executable, "-m", "gunicorn", "wsgi:app", "--config", "gunicorn.conf.py"]
     gunicorn = start_child(command, when_parent_dies=signal.SIGTERM)
     with _passing_signals_to(gunicorn) as received:
-        exit_code = gunicorn.wait()
+        exit_code = _wait_for(gunicorn, received)
     if received:
         return 0
     return exit_code if exit_code >= 0 else 128 - exit_code
+
+
+def _wait_for(gunicorn: Popen[bytes], received: list[int]) -> int:
+    """Wait until gunicorn ends; once it was told to, not longer than its workers may take and a little more."""
+    seconds_left = _STOP_SECONDS
+    while True:
+        try:
+            return gunicorn.wait(1.0)
+        except TimeoutExpired:
+            seconds_left -= 1.0 if received else 0.0
+            if seconds_left <= 0:
+                # A signal that meets gunicorn while it starts a worker can get lost.
+                gunicorn.kill()
 
 
 @contextmanager

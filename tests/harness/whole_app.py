@@ -100,11 +100,11 @@ class WholeApp:
         self._process.wait()
         wait_for(lambda: not any(_is_alive(pid) for pid in victims), 10, "all processes to be gone")
 
-    def stop(self) -> int:
-        """End it as Ctrl-C does and return its exit status."""
+    def stop(self, signal_number: signal.Signals = signal.SIGTERM) -> int:
+        """End it by one signal, as Ctrl-C or a supervisor does, and return its exit status."""
         assert self._process is not None
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(signal_number)
         return self._process.wait(60)
 
     def request(

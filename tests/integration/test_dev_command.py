@@ -81,9 +81,7 @@ def test_ctrl_c_and_sigterm_end_everything_with_success(whole_app: WholeApp, sig
     processes = whole_app.processes()
     assert len(processes) >= 5, "flask, gunicorn, at least one worker by now, MongoDB, Redis"
 
-    os.kill(processes[0], signal_number)
-
-    assert whole_app.stop() == 0
+    assert whole_app.stop(signal_number) == 0
     assert all_gone(whole_app, processes)
 
 
