@@ -27,7 +27,7 @@ from projectapi.stores.assembly import behind_cache, mongo_stores
 from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettings, MongoControlStore
 from projectapi.stores.database_info import CheckedRetry
 from projectapi.stores.database_schema import MongoDatabaseSchema
-from projectapi.stores.history_sweep import unannounced
+from projectapi.stores.history_sweep import Announce, unannounced
 from projectapi.stores.housekeeping import MongoHousekeeping
 from projectapi.timeline.retention import RetentionPolicy
 
@@ -78,11 +78,13 @@ def _backend(config: Config, client: MongoClient[dict[str, Any]], engine: CacheE
     schema = MongoDatabaseSchema(database, Retry(deadline_seconds=config.database_deadline_seconds), mongodb_schema())
     retry = CheckedRetry(schema.refuse_newer, deadline_seconds=config.database_deadline_seconds)
     stores = mongo_stores(database, retry, answers)
-    announce = Announced(engine, Owners(stores.projects)).write if engine else unannounced
+    announce: Announce = unannounced
     if engine is None:
         log.info("REDIS_URL is not set: there is no cache, and every read asks MongoDB.")
     else:
-        stores = behind_cache(stores, engine)
+        owners = Owners(stores.projects)
+        announce = Announced(engine, owners).write
+        stores = behind_cache(stores, engine, owners)
     videos = MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes)
     return Backend(
         answers=stores.answers,

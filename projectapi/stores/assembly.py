@@ -52,9 +52,8 @@ def mongo_stores(database: Database[Document], retry: Retry, render: Renderer) -
     )
 
 
-def behind_cache(stores: Stores, engine: CacheEngine) -> Stores:
+def behind_cache(stores: Stores, engine: CacheEngine, owners: Owners) -> Stores:
     """Return the same stores with their finished answers cached and every write to a project announced."""
-    owners = Owners(stores.projects)
     announced = Announced(engine, owners)
     return replace(
         stores,

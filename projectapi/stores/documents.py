@@ -17,7 +17,9 @@ Document = dict[str, Any]
 RECENT_WRITES = 200
 """Marks of the last writes that a project keeps, so that a repeated write finds its own success behind newer ones."""
 
-SUMMARY = {"timelineState": False, "transcriptState": False, "recentWrites": False}
+SUMMARY = dict.fromkeys(
+    ("timelineState", "timelineHead", "unsettledRevisions", "transcriptState", "recentWrites"), False
+)
 """Projection that leaves out what makes a project large."""
 
 _SIGNS_OF_ESCAPING = (b'"$', b"\\u0000", f'"{ESCAPE}'.encode())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import re
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -36,7 +34,7 @@ from projectapi.stores.documents import (
     project_from_document,
     video_from_document,
 )
-from projectapi.stores.project_documents import ProjectDocuments
+from projectapi.stores.project_documents import ProjectDocuments, pause_after_race
 
 _EDITABLE = {name: True for name in ("name", "description", "thumbnail", "duration", "version", "lastWrite")}
 _RACES_MAX = 20
@@ -128,7 +126,7 @@ class MongoProjectStore(ProjectStore):
                 # Without a precondition of the client's, the edit is made anew on what somebody else has just written.
                 if expected is not None:
                     raise
-                time.sleep(random.uniform(0, min(0.2, 0.005 * 2**race)))
+                pause_after_race(race)
         raise Unavailable
 
     def delete_project(self, key: ProjectKey, expected: EntityTag | None = None) -> None:

@@ -24,16 +24,8 @@ from projectapi.stores.documents import Document, stored_state, timeline_from_he
 from projectapi.stores.project_documents import ProjectDocuments, marked_update
 from projectapi.stores.proposals import Proposal, propose_changes, propose_state
 from projectapi.stores.revision_documents import RevisionDocuments, revision_from_document
-from projectapi.stores.timeline_writer import HEAD, HEAD_WITH_STATE, RACES_MAX, TimelineWriter
+from projectapi.stores.timeline_writer import HEAD, HEAD_WITH_STATE, RACES_MAX, TIMELINE, TimelineWriter
 from projectapi.timeline.patching import Patched
-
-_TIMELINE = {
-    "schemaVersion": True,
-    "projectId": True,
-    "timelineVersion": True,
-    "timelineHead": True,
-    "timelineState": True,
-}
 
 
 class MongoTimelineStore(TimelineStore):
@@ -46,7 +38,7 @@ class MongoTimelineStore(TimelineStore):
 
     def get_timeline(self, key: ProjectKey) -> Timeline | None:
         """See `TimelineStore.get_timeline`."""
-        return timeline_from_project(self._projects.find(key, _TIMELINE))
+        return timeline_from_project(self._projects.find(key, TIMELINE))
 
     def save_timeline(
         self, key: ProjectKey, save: TimelineSave, expected: EntityTag | None = None, *, write_id: str | None = None

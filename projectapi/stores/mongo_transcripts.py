@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,7 +9,7 @@ from functools import partial
 from projectapi.errors import Conflict, PreconditionFailed, TimelineTooLarge, TranscriptionNotFound, Unavailable
 from projectapi.project import EntityTag, JsonObject, ProjectKey, new_id, new_write_id, now
 from projectapi.protocols import TranscriptStore
-from projectapi.stores.project_documents import ProjectDocuments
+from projectapi.stores.project_documents import ProjectDocuments, pause_after_race
 from projectapi.stores.transcript_documents import FIELD, too_large, transcript_from_project, values_to_store
 from projectapi.transcript import (
     RecognisedSpeech,
@@ -123,7 +121,7 @@ class MongoTranscriptStore(TranscriptStore):
             changed = _next_version(changed, current)
             if self._swap(project, key, values_to_store(current, changed), write_id):
                 return changed
-            time.sleep(random.uniform(0, min(0.2, 0.005 * 2**race)))
+            pause_after_race(race)
         raise Unavailable
 
     def _swap(self, project: JsonObject, key: ProjectKey, values: JsonObject, write_id: str | None) -> bool:

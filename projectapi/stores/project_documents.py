@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
@@ -69,9 +71,11 @@ class ProjectDocuments:
             self._explain_miss(key, deleted)
         return document
 
-    def find_done(self, key: ProjectKey, write_id: str) -> Document | None:
+    def find_done(
+        self, key: ProjectKey, write_id: str, projection: Mapping[str, Any] | None = None
+    ) -> Document | None:
         """Return the project if the write with this mark was done to it before, else None."""
-        return self.retry.repeat(lambda: self.find_landed(key.id, write_id))
+        return self.retry.repeat(lambda: self.find_landed(key.id, write_id, projection))
 
     def find_landed(self, project_id: str, mark: str, projection: Mapping[str, Any] | None = None) -> Document | None:
         """Return the project's document if the write with this mark was done, else None; run it inside a `Retry`.
@@ -120,8 +124,18 @@ def marked_update(values: Document, write_id: str, unset: Iterable[str] = ()) ->
         **removed,
         "$set": {"updatedAt": now(), **values, "lastWrite": write_id},
         "$inc": {"version": 1},
-        "$push": {"recentWrites": {"$each": [write_id], "$slice": -RECENT_WRITES}},
+        **mark_alone(write_id),
     }
+
+
+def mark_alone(write_id: str) -> Document:
+    """Return an update that leaves the mark of a write and changes nothing that anybody sees."""
+    return {"$push": {"recentWrites": {"$each": [write_id], "$slice": -RECENT_WRITES}}}
+
+
+def pause_after_race(race: int) -> None:
+    """Wait a little, at random and longer with each lost race, so that those who raced do not meet again at once."""
+    time.sleep(random.uniform(0, min(0.2, 0.005 * 2**race)))
 
 
 def raise_not_found(key: ProjectKey) -> NoReturn:

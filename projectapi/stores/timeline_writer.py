@@ -7,8 +7,6 @@ the next version is proposed anew on what the winner left.
 from __future__ import annotations
 
 import hashlib
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, NoReturn
@@ -18,12 +16,14 @@ from bson import ObjectId
 from projectapi.errors import Unavailable
 from projectapi.infra.retry import Retry
 from projectapi.project import EntityTag, ProjectKey, Timeline, new_write_id, now
-from projectapi.stores.documents import RECENT_WRITES, Document, timeline_from_head, timeline_from_project
+from projectapi.stores.documents import Document, timeline_from_head, timeline_from_project
 from projectapi.stores.migrations import upgrade_project
 from projectapi.stores.project_documents import (
     ProjectDocuments,
     lost_race,
+    mark_alone,
     marked_update,
+    pause_after_race,
     project_filter,
     raise_not_found,
     unmarked,
@@ -38,6 +38,15 @@ HEAD = {
     "unsettledRevisions": True,
 }
 """Projection of what a save must know of a project, whatever its size."""
+
+TIMELINE = {
+    "schemaVersion": True,
+    "projectId": True,
+    "timelineVersion": True,
+    "timelineHead": True,
+    "timelineState": True,
+}
+"""Projection of the current timeline."""
 
 HEAD_WITH_STATE = {**HEAD, "timelineState": True}
 
@@ -95,7 +104,7 @@ class TimelineWriter:
             saved = self._commit(key, proposal, before, revision_id, mark)
             if saved is not None:
                 return saved
-            time.sleep(random.uniform(0, min(0.2, 0.005 * 2**race)))
+            pause_after_race(race)
         raise Unavailable
 
     def find_done(self, key: ProjectKey, write_id: str) -> Timeline | None:
@@ -157,8 +166,9 @@ class TimelineWriter:
 
     def _noted_before(self, key: ProjectKey, mark: str) -> Timeline | None:
         """Return the current version when an earlier sending of the same write found that it added nothing."""
-        document = self._projects.find_done(key, mark)
-        return timeline_from_project(document) if document is not None else None
+        if self._projects.find_done(key, mark, {"_id": True}) is None:
+            return None
+        return timeline_from_project(self._projects.find(key, TIMELINE))
 
     def _commit(
         self, key: ProjectKey, proposal: Proposal, before: Document, revision_id: ObjectId, mark: str
@@ -202,8 +212,7 @@ class TimelineWriter:
 
     def _note_as_done(self, key: ProjectKey, before: Document, mark: str) -> bool:
         """Leave the mark of a write that adds nothing, so that it adds nothing later either; tell whether the head stayed."""
-        update = {"$push": {"recentWrites": {"$each": [mark], "$slice": -RECENT_WRITES}}}
-        return self.swap(key, {"timelineHead.tag": before["timelineHead"]["tag"]}, update, mark)
+        return self.swap(key, {"timelineHead.tag": before["timelineHead"]["tag"]}, mark_alone(mark), mark)
 
     def _keep_words(self, project_id: str, head: Document) -> None:
         """Give a revision that is to be an earlier one the words that were edited while it was the current one."""
