@@ -84,7 +84,7 @@ def _backend(config: Config, client: MongoClient[dict[str, Any]], engine: CacheE
     else:
         owners = Owners(stores.projects)
         announce = Announced(engine, owners).write
-        stores = behind_cache(stores, engine, owners)
+        stores = behind_cache(stores, engine, owners, answers)
     videos = MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes)
     return Backend(
         answers=stores.answers,

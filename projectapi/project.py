@@ -9,7 +9,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -117,7 +117,8 @@ class Timeline:
     """The saved state of a project's timeline at one version.
 
     `version` counts from 1 without gaps in what was acknowledged; `id` names this version's document for ever; `tag` changes
-    with every change of the version's representation (its description may be edited in place).
+    with every change of the version's representation (its description may be edited in place). A save tells in `saved_in`
+    what it knows of the project that it left.
     """
 
     id: str
@@ -131,6 +132,7 @@ class Timeline:
     created_at: datetime
     updated_at: datetime
     is_current: bool = True
+    saved_in: SavedProject | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +156,14 @@ class Project:
     video: Video | None = None
     timeline: Timeline | None = None
     transcript: Transcript | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedProject:
+    """A project as a save left it, but for its timeline and its transcript; `transcript_tag` names that, None if it has none."""
+
+    project: Project
+    transcript_tag: str | None
 
 
 @dataclass(frozen=True, slots=True)

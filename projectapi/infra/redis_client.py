@@ -7,8 +7,10 @@ its exceptions end here: everybody else sees `RedisUnavailable`.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 import redis
@@ -25,6 +27,8 @@ Reply = Any
 
 TIMEOUT_SECONDS = 0.2
 BREAKER_PAUSE_SECONDS = 1.0
+_IN_HAND_SECONDS = 1.0
+"""For so long a connection counts as sound after it answered."""
 
 
 class Connection(Protocol):
@@ -59,6 +63,14 @@ class RedisReplaced(RedisUnavailable):
     def __init__(self, server: str) -> None:
         self.server = server
         super().__init__(f"this is server {server}")
+
+
+class _Lent(NamedTuple):
+    """A connection that the pool lent, the server behind it, and when it last answered (monotonic, seconds)."""
+
+    connection: Connection
+    server: str
+    answered_at: float
 
 
 def connect(url: str, **options: Any) -> redis.Redis:
@@ -104,6 +116,10 @@ class RedisLink:
         identify: Callable[[Connection], str] = read_run_id,
     ) -> None:
         self._pool: Any = client.connection_pool
+        # The pool examines a connection each time it lends it and counts for statistics that nobody reads, which together
+        # costs as much as the command. What has just answered therefore stays in hand for the next caller.
+        self._in_hand: deque[_Lent] = deque()
+        self._monotonic = monotonic
         self._layout = layout
         self._identify = identify
         self._servers: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
@@ -139,7 +155,7 @@ class RedisLink:
         except (RedisError, OSError) as error:
             self._breaker.failed()
             # Whatever broke this connection broke the idle ones too; each would otherwise cost a failure of its own.
-            self._pool.disconnect(inuse_connections=False)
+            self._give_all_back()
             raise RedisUnavailable(type(error).__name__) from error
         self._breaker.succeeded()
         for reply in replies:
@@ -148,21 +164,35 @@ class RedisLink:
         return found, replies
 
     def _exchange(self, server: str | None, commands: Sequence[Command]) -> tuple[str, list[Reply]]:
-        connection: Connection = self._pool.get_connection()
+        connection, found, _ = self._lent()
         try:
-            found = self._servers[connection]
             if server is not None and server != found:
                 raise RedisReplaced(found)
             connection.send_packed_command(connection.pack_commands(commands))
-            return found, [self._reply(connection) for _ in commands]
-        except RedisReplaced:
-            raise
+            replies = [self._reply(connection) for _ in commands]
         except BaseException:
             # A reply that is still on its way must not be taken for that of the next command.
             connection.disconnect()
-            raise
-        finally:
             self._pool.release(connection)
+            raise
+        self._in_hand.append(_Lent(connection, found, self._monotonic()))
+        return found, replies
+
+    def _lent(self) -> _Lent:
+        with suppress(IndexError):
+            lent = self._in_hand.pop()
+            if self._monotonic() - lent.answered_at < _IN_HAND_SECONDS:
+                return lent
+            # A server closes what is idle for long; the pool finds that out and connects anew.
+            self._pool.release(lent.connection)
+        connection: Connection = self._pool.get_connection()
+        return _Lent(connection, self._servers[connection], 0.0)
+
+    def _give_all_back(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._pool.release(self._in_hand.pop().connection)
+        self._pool.disconnect(inuse_connections=False)
 
     @staticmethod
     def _reply(connection: Connection) -> Reply:

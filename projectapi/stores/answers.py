@@ -36,15 +36,11 @@ class StoreAnswers(Answers):
 
     def project(self, key: ProjectKey, etags: Collection[str] = ()) -> Answer:
         """See `Answers.project`."""
-        project = self._projects.get_project(key)
-        tag = EntityTag(project.version, project.tag)
-        return Answer(body=self._render.project_answer(project), etag=str(tag), owner=project.owner)
+        return answer_of_project(self._render, self._projects.get_project(key))
 
     def timeline(self, key: ProjectKey, etags: Collection[str] = ()) -> Answer:
         """See `Answers.timeline`."""
-        timeline = self._timelines.get_timeline(key)
-        tag = EntityTag(timeline.version, timeline.tag) if timeline else EntityTag(0, "")
-        return Answer(body=self._render.timeline_answer(key.id, timeline), etag=str(tag))
+        return answer_of_timeline(self._render, key.id, self._timelines.get_timeline(key))
 
     def history(
         self, key: ProjectKey, *, limit: int, skip: int, with_state: bool, etags: Collection[str] = ()
@@ -57,6 +53,18 @@ class StoreAnswers(Answers):
         """See `Answers.projects`."""
         page = self._projects.list_projects(query)
         return _with_digest(self._render.project_list(page.projects), page.next)
+
+
+def answer_of_project(render: Renderer, project: Project) -> Answer:
+    """Return what opening this project answers."""
+    tag = EntityTag(project.version, project.tag)
+    return Answer(body=render.project_answer(project), etag=str(tag), owner=project.owner)
+
+
+def answer_of_timeline(render: Renderer, project_id: str, timeline: Timeline | None) -> Answer:
+    """Return what opening this timeline answers; None stands for that of a project without a save."""
+    tag = EntityTag(timeline.version, timeline.tag) if timeline else EntityTag(0, "")
+    return Answer(body=render.timeline_answer(project_id, timeline), etag=str(tag))
 
 
 def _with_digest(body: bytes, following: str | None = None) -> Answer:

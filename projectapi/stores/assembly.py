@@ -22,6 +22,7 @@ from projectapi.stores.mongo_projects import MongoProjectStore
 from projectapi.stores.mongo_timelines import MongoTimelineStore
 from projectapi.stores.mongo_transcripts import MongoTranscriptStore
 from projectapi.stores.project_documents import ProjectDocuments
+from projectapi.stores.publishing import Publisher
 from projectapi.stores.revision_documents import RevisionDocuments
 from projectapi.stores.timeline_writer import TimelineWriter
 
@@ -52,13 +53,14 @@ def mongo_stores(database: Database[Document], retry: Retry, render: Renderer) -
     )
 
 
-def behind_cache(stores: Stores, engine: CacheEngine, owners: Owners) -> Stores:
-    """Return the same stores with their finished answers cached and every write to a project announced."""
+def behind_cache(stores: Stores, engine: CacheEngine, owners: Owners, render: Renderer) -> Stores:
+    """Return the same stores with their finished answers cached, every write to a project announced, what saves leave published."""
     announced = Announced(engine, owners)
+    publisher = Publisher(render, stores.transcripts)
     return replace(
         stores,
         answers=CachedAnswers(stores.answers, engine, owners),
-        projects=CachedProjectStore(stores.projects, announced),
-        timelines=CachedTimelineStore(stores.timelines, announced),
+        projects=CachedProjectStore(stores.projects, announced, publisher),
+        timelines=CachedTimelineStore(stores.timelines, announced, publisher),
         transcripts=CachedTranscriptStore(stores.transcripts, announced),
     )

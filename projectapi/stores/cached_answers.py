@@ -10,6 +10,7 @@ from projectapi.protocols import Answer, Answers
 from projectapi.stores.announced import Owners
 from projectapi.stores.cache import HISTORY, PROJECT, TIMELINE, CacheEngine, CacheKey, Entry, Reading
 from projectapi.stores.project_documents import raise_not_found
+from projectapi.stores.publishing import entry_of
 
 
 class CachedAnswers(Answers):
@@ -61,7 +62,7 @@ class CachedAnswers(Answers):
             if answer.owner is not None:
                 self._owners.remember(key.id, answer.owner)
             owner = answer.owner or self._owners.of(key.id)
-            return Entry.of(answer.body or b"", version=0, etag=answer.etag or "", owner=owner)
+            return entry_of(answer, owner)
 
         reading = self._engine.read(CacheKey.of_project(kind, key.id), load, etags)
         if reading.entry.absent or (key.owner is not None and not reading.entry.belongs_to(key.owner)):

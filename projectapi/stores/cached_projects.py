@@ -1,4 +1,4 @@
-"""Projects behind the cache: the same store, with every write announced."""
+"""Projects behind the cache: the same store, with every write announced and what it leaves published."""
 
 from __future__ import annotations
 
@@ -17,22 +17,26 @@ from projectapi.project import (
 )
 from projectapi.protocols import ProjectStore
 from projectapi.stores.announced import Announced
+from projectapi.stores.publishing import Publisher
 
 
 class CachedProjectStore(ProjectStore):
     """`ProjectStore` over another one; its reads are the other's, since only finished answers are cached."""
 
-    def __init__(self, inner: ProjectStore, announced: Announced) -> None:
+    def __init__(self, inner: ProjectStore, announced: Announced, publisher: Publisher) -> None:
         self._inner = inner
         self._announced = announced
+        self._publisher = publisher
 
     def create_project(
         self, *, name: str, description: str | None, owner: str, write_id: str | None = None
     ) -> Project:
         """See `ProjectStore.create_project`."""
         mark = write_id or new_write_id()
-        with self._announced.creation(id_from_write(mark), owner):
-            return self._inner.create_project(name=name, description=description, owner=owner, write_id=mark)
+        with self._announced.creation(id_from_write(mark), owner) as write:
+            project = self._inner.create_project(name=name, description=description, owner=owner, write_id=mark)
+            self._publisher.project(write, project)
+        return project
 
     def get_project(self, key: ProjectKey) -> Project:
         """See `ProjectStore.get_project`."""
@@ -54,8 +58,10 @@ class CachedProjectStore(ProjectStore):
         self, key: ProjectKey, values: JsonObject, expected: EntityTag | None = None, *, write_id: str | None = None
     ) -> Project:
         """See `ProjectStore.update_project`."""
-        with self._announced.write(key.id):
-            return self._inner.update_project(key, values, expected, write_id=write_id)
+        with self._announced.write(key.id) as write:
+            project = self._inner.update_project(key, values, expected, write_id=write_id)
+            self._publisher.project(write, project)
+        return project
 
     def edit_project(
         self,
@@ -66,8 +72,10 @@ class CachedProjectStore(ProjectStore):
         write_id: str | None = None,
     ) -> Project:
         """See `ProjectStore.edit_project`."""
-        with self._announced.write(key.id):
-            return self._inner.edit_project(key, edit, expected, write_id=write_id)
+        with self._announced.write(key.id) as write:
+            project = self._inner.edit_project(key, edit, expected, write_id=write_id)
+            self._publisher.project(write, project)
+        return project
 
     def delete_project(self, key: ProjectKey, expected: EntityTag | None = None) -> None:
         """See `ProjectStore.delete_project`."""

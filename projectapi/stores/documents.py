@@ -7,9 +7,9 @@ from typing import Any
 
 from bson import ObjectId
 
-from projectapi.project import SCHEMA_VERSION, Project, Timeline, Video, empty_timeline_state
+from projectapi.project import SCHEMA_VERSION, Project, SavedProject, Timeline, Video, empty_timeline_state
 from projectapi.stores.migrations import upgrade_project
-from projectapi.stores.transcript_documents import transcript_from_project
+from projectapi.stores.transcript_documents import FIELD, TAG_FIELD, transcript_from_project
 from projectapi.timeline.states import ESCAPE, escape_keys, unescape_keys
 
 Document = dict[str, Any]
@@ -21,6 +21,15 @@ SUMMARY = dict.fromkeys(
     ("timelineState", "timelineHead", "unsettledRevisions", "transcriptState", "recentWrites"), False
 )
 """Projection that leaves out what makes a project large."""
+
+DESCRIBED = dict.fromkeys(
+    (
+        *("projectId", "name", "description", "createdBy", "createdAt", "updatedAt", "deletedAt", "version", "lastWrite"),
+        *("thumbnail", "duration", "video", "schemaVersion", f"{FIELD}.{TAG_FIELD}"),
+    ),
+    True,
+)
+"""Projection of what is small in a project, and of its transcript's tag: what `saved_project` needs."""
 
 _SIGNS_OF_ESCAPING = (b'"$', b"\\u0000", f'"{ESCAPE}'.encode())
 
@@ -90,6 +99,13 @@ def project_from_document(document: Document) -> Project:
     )
 
 
+def saved_project(document: Document) -> SavedProject:
+    """Return what a save knows of the project that it left; `document` has the fields of `DESCRIBED`."""
+    described = {name: value for name, value in document.items() if name not in ("timelineState", FIELD)}
+    transcript = document.get(FIELD)
+    return SavedProject(project_from_document(described), transcript[TAG_FIELD] if transcript else None)
+
+
 def video_from_document(document: Document) -> Video:
     """Return the video that a project's `video` field describes."""
     return Video(**{name: document[field] for name, field in _VIDEO_FIELDS.items()})
@@ -108,7 +124,9 @@ def timeline_from_project(document: Document) -> Timeline | None:
     return timeline_from_head(document, document["projectId"], stored_state(document["timelineState"], head))
 
 
-def timeline_from_head(document: Document, project_id: str, state: Document) -> Timeline:
+def timeline_from_head(
+    document: Document, project_id: str, state: Document, saved_in: SavedProject | None = None
+) -> Timeline:
     """Return the timeline whose `timelineHead` and `timelineVersion` a project document holds, with this state."""
     head = document["timelineHead"]
     return Timeline(
@@ -122,6 +140,7 @@ def timeline_from_head(document: Document, project_id: str, state: Document) -> 
         created_by=head["createdBy"],
         created_at=head["createdAt"],
         updated_at=head["updatedAt"],
+        saved_in=saved_in,
     )
 
 

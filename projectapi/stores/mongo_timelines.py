@@ -20,7 +20,7 @@ from projectapi.project import (
     now,
 )
 from projectapi.protocols import TimelineStore
-from projectapi.stores.documents import Document, stored_state, timeline_from_head, timeline_from_project
+from projectapi.stores.documents import Document, saved_project, stored_state, timeline_from_head, timeline_from_project
 from projectapi.stores.project_documents import ProjectDocuments, marked_update
 from projectapi.stores.proposals import Proposal, propose_changes, propose_state
 from projectapi.stores.revision_documents import RevisionDocuments, revision_from_document
@@ -101,7 +101,8 @@ class MongoTimelineStore(TimelineStore):
             return done
         head = self._writer.head(key, HEAD_WITH_STATE, expected)
         if head["timelineHead"] is not None and head["timelineVersion"] == version:
-            return timeline_from_head(head, key.id, stored_state(head["timelineState"], head["timelineHead"]))
+            state = stored_state(head["timelineState"], head["timelineHead"])
+            return timeline_from_head(head, key.id, state, saved_project(head))
         revision = self.get_revision(key, version)
         name = f"Restored version {version}" + (f": {revision.description}" if revision.description else "")
         save = TimelineSave(

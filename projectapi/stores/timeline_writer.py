@@ -16,7 +16,7 @@ from bson import ObjectId
 from projectapi.errors import Unavailable
 from projectapi.infra.retry import Retry
 from projectapi.project import EntityTag, ProjectKey, Timeline, new_write_id, now
-from projectapi.stores.documents import Document, timeline_from_head, timeline_from_project
+from projectapi.stores.documents import DESCRIBED, Document, saved_project, timeline_from_head, timeline_from_project
 from projectapi.stores.migrations import upgrade_project
 from projectapi.stores.project_documents import (
     ProjectDocuments,
@@ -37,6 +37,9 @@ HEAD = {
     "timelineHead": True,
     "unsettledRevisions": True,
 }
+"""Projection of what must be known of a project's history."""
+
+HEAD_OF_SAVE = {**HEAD, **DESCRIBED}
 """Projection of what a save must know of a project, whatever its size."""
 
 TIMELINE = {
@@ -48,7 +51,7 @@ TIMELINE = {
 }
 """Projection of the current timeline."""
 
-HEAD_WITH_STATE = {**HEAD, "timelineState": True}
+HEAD_WITH_STATE = {**HEAD_OF_SAVE, "timelineState": True}
 
 RACES_MAX = 60
 _UNSETTLED_MAX = 16
@@ -75,7 +78,7 @@ class TimelineWriter:
         key: ProjectKey,
         propose: Callable[[Document], Proposal],
         *,
-        projection: Mapping[str, Any] = HEAD,
+        projection: Mapping[str, Any] = HEAD_OF_SAVE,
         expected: EntityTag | None = None,
         write_id: str | None = None,
     ) -> Timeline:
@@ -100,7 +103,7 @@ class TimelineWriter:
             if adds_nothing(proposal, before):
                 if write_id and not self._note_as_done(key, before, mark):
                     continue
-                return timeline_from_head(before, key.id, proposal.save.state)
+                return timeline_from_head(before, key.id, proposal.save.state, saved_project(before))
             saved = self._commit(key, proposal, before, revision_id, mark)
             if saved is not None:
                 return saved
@@ -197,7 +200,8 @@ class TimelineWriter:
         )
         self._revisions.write(document)
         unsettled = [*self._settled_down(key.id, before["unsettledRevisions"]), revision_id]
-        values = {**proposal.values, "timelineVersion": version, "timelineHead": head, "unsettledRevisions": unsettled}
+        moved = {"timelineVersion": version, "timelineHead": head, "updatedAt": at}
+        values = {**proposal.values, **moved, "unsettledRevisions": unsettled}
         # Also the list must be the one that was read: a revision that was just taken off it must not come back.
         conditions = {name: before[name] for name in ("timelineVersion", "unsettledRevisions")}
         if previous:
@@ -208,7 +212,8 @@ class TimelineWriter:
             return None
         # Whoever else sent this write may have made another version of it than this one.
         done = self._done_before(key, revision_id) if swapped is _Swapped.BEFORE else None
-        return done or timeline_from_head({"timelineHead": head, "timelineVersion": version}, key.id, proposal.save.state)
+        after = {**before, **moved, "version": before["version"] + 1, "lastWrite": mark}
+        return done or timeline_from_head(after, key.id, proposal.save.state, saved_project(after))
 
     def _note_as_done(self, key: ProjectKey, before: Document, mark: str) -> bool:
         """Leave the mark of a write that adds nothing, so that it adds nothing later either; tell whether the head stayed."""

@@ -12,6 +12,7 @@ from projectapi.transcript import JsonObject, Transcript
 Document = dict[str, Any]
 
 FIELD = "transcriptState"
+TAG_FIELD = "lastWrite"
 
 _MAX_BYTES = 8 * 2**20
 """Half of what MongoDB's document holds: a transcript must never keep its project's timeline from being saved."""
@@ -21,7 +22,7 @@ _SINGLE_WRITES_MAX = 50
 _FIELDS = {
     "id": "id",
     "version": "version",
-    "tag": "lastWrite",
+    "tag": TAG_FIELD,
     "created_at": "createdAt",
     "updated_at": "updatedAt",
     "segments": "segments",

@@ -103,7 +103,8 @@ class CacheEngine:
             self._clock,
             chance or random.Random(),
         )
-        self._writer = Writer(self._control, self._shared, self.settings, self._clock, self._reader.seconds_to_live)
+        seconds_to_live = self._reader.seconds_to_live
+        self._writer = Writer(self._control, self._shared, self.settings, self._clock, self._local, seconds_to_live)
         self._counts: Counter[tuple[str, str]] = Counter()
         self._counting = threading.Lock()
 

@@ -20,6 +20,7 @@ from projectapi.infra.redis_client import RedisReplaced, RedisUnavailable
 from projectapi.stores.cache.control import Clock, Control, ControlState
 from projectapi.stores.cache.entry import Entry, Stamp, pack
 from projectapi.stores.cache.keys import CacheKey, Slot, slots_of_write
+from projectapi.stores.cache.local import LocalEntries
 from projectapi.stores.cache.settings import CacheSettings
 from projectapi.stores.cache.shared import SharedCache
 
@@ -54,12 +55,14 @@ class Writer:
         shared: SharedCache,
         settings: CacheSettings,
         clock: Clock,
+        local: LocalEntries,
         seconds_to_live: Callable[[str, Entry], float],
     ) -> None:
         self._control = control
         self._shared = shared
         self._settings = settings
         self._clock = clock
+        self._local = local
         self._seconds_to_live = seconds_to_live
 
     @contextmanager
@@ -164,5 +167,8 @@ class Writer:
             stamp = Stamp(secrets.token_hex(8).encode(), _NO_GENERATION, state.copies, now, now + seconds, 0.0)
             # One coding now, the others when somebody asks: a save should not wait for compression.
             answer = pack(entry, stamp, self._settings.codings[:1])
-            answers[CacheKey.of_project(kind, write.project_id).entry(state.epoch)] = (answer, seconds)
+            key = CacheKey.of_project(kind, write.project_id)
+            answers[key.entry(state.epoch)] = (answer, seconds)
+            entry.stored_at = now
+            self._local.keep(key.name, entry)
         return answers
