@@ -160,7 +160,10 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class SavedProject:
-    """A project as a save left it, but for its timeline and its transcript; `transcript_tag` names that, None if it has none."""
+    """A project as a save left it, but for its timeline and its transcript.
+
+    `transcript_tag` names the transcript that it has, None stands for none.
+    """
 
     project: Project
     transcript_tag: str | None

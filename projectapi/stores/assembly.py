@@ -54,7 +54,7 @@ def mongo_stores(database: Database[Document], retry: Retry, render: Renderer) -
 
 
 def behind_cache(stores: Stores, engine: CacheEngine, owners: Owners, render: Renderer) -> Stores:
-    """Return the same stores with their finished answers cached, every write to a project announced, what saves leave published."""
+    """Return the same stores with finished answers cached, every write to a project announced and what it leaves published."""
     announced = Announced(engine, owners)
     publisher = Publisher(render, stores.transcripts)
     return replace(

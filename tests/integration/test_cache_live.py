@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -248,3 +249,13 @@ def test_a_database_that_is_away_is_reported_within_the_stores_own_deadline() ->
             store.read()
 
     assert time.monotonic() - started < 1.0
+
+
+def test_threads_that_share_a_link_never_get_each_others_replies(server: RedisServer) -> None:
+    link = RedisLink(redis_client.connect(server.url))
+
+    def echo(thread: int) -> bool:
+        return all(link.call(None, ("ECHO", f"{thread} {turn}")) == [f"{thread} {turn}".encode()] for turn in range(200))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(echo, range(8)))

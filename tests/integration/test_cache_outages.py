@@ -139,6 +139,24 @@ def test_without_mongodb_what_was_read_before_can_still_be_opened(
     assert (again.status_code, again.headers["X-Cache"]) == (304, "STALE")
 
 
+def test_what_was_saved_last_can_be_opened_though_nobody_opened_it_before_mongodb_went_away(
+    client: FlaskClient, make_client: ClientMaker, servers: Servers, project_id: str
+) -> None:
+    # Given another worker, and a save that was acknowledged
+    other = make_client()
+    read_until_hit(other, f"/projects/{project_id}")
+    save(client, project_id, make_state(zoom=7))
+
+    # When the database is gone before anybody reads
+    servers.mongodb.kill()
+
+    # Then what was saved is shown, by every worker
+    for one in (client, other):
+        wait_for_stale(one, f"/projects/{project_id}")
+        assert one.get(f"/projects/{project_id}").get_json()["data"]["timeline_state"]["zoom"] == 7
+        assert one.get(f"/timeline/{project_id}").get_json()["data"]["zoom"] == 7
+
+
 def test_without_mongodb_nothing_is_taken_that_would_be_lost_and_afterwards_all_is_as_before(
     client: FlaskClient, servers: Servers, project_id: str
 ) -> None:
@@ -167,9 +185,11 @@ def test_without_mongodb_nothing_is_taken_that_would_be_lost_and_afterwards_all_
 def test_the_last_known_state_is_shown_to_nobody_who_may_not_see_it_and_not_if_it_is_switched_off(
     client: FlaskClient, make_client: ClientMaker, servers: Servers, project_id: str
 ) -> None:
-    # Given an application that shows projects to their owners only, one that shows nothing stale, and an unopened project
+    # Given an application that shows projects to their owners only, one that shows nothing stale, and a project of which
+    # nothing is known since its transcript was changed
     guarded, strict = make_client(ownership="enforced"), make_client(stale_if_error=False)
-    path, unopened = f"/projects/{project_id}", f"/projects/{create_project(client)}"
+    path, unknown = f"/projects/{project_id}", create_project(client)
+    assert_success(client.post("/transcriptions/", json={"project_id": unknown}))
     for one in (guarded, strict):
         read_until_hit(one, path)
 
@@ -178,7 +198,7 @@ def test_the_last_known_state_is_shown_to_nobody_who_may_not_see_it_and_not_if_i
 
     assert_error(timed(lambda: guarded.get(path, headers={"X-User-Id": "a stranger"})), 404, "project_not_found")
     assert_error(timed(lambda: strict.get(path)), 503, "database_unavailable")
-    assert_error(timed(lambda: client.get(unopened)), 503, "database_unavailable")
+    assert_error(timed(lambda: client.get(f"/projects/{unknown}")), 503, "database_unavailable")
 
 
 @pytest.mark.parametrize("trouble", ["killed", "frozen"])

@@ -121,6 +121,11 @@ def read_until(client: FlaskClient, path: str, source: str, headers: dict[str, s
     return sources
 
 
+def forget_everything(client: FlaskClient) -> None:
+    """Empty the cache, which otherwise has what a write left."""
+    client.application.extensions["projectapi"].cache.purge()
+
+
 def reads_of(project_id: str) -> list[str]:
     """Return the addresses of everything that is cached of a project."""
     return [f"/projects/{project_id}", f"/timeline/{project_id}", f"/timeline/{project_id}/history", "/projects/"]
@@ -134,6 +139,7 @@ def test_the_second_read_of_everything_is_a_hit(
     client: FlaskClient, project_id: str, owner: dict[str, str], number: int
 ) -> None:
     path = reads_of(project_id)[number]
+    forget_everything(client)
 
     assert "MISS" in read_until(client, path, "HIT", owner)
 
@@ -170,7 +176,9 @@ def test_a_body_comes_in_the_coding_that_the_client_accepts(
     client: FlaskClient, project_id: str, coding: str, source: str
 ) -> None:
     path = f"/projects/{project_id}"
-    if source == "HIT":
+    if source == "MISS":
+        forget_everything(client)
+    else:
         read_until(client, path, "HIT")
     packed = client.get(path, headers={"Accept-Encoding": coding})
     plain = client.get(path)
@@ -201,6 +209,7 @@ def test_two_hundred_clients_opening_a_cold_project_cost_one_read(
     seen = []
     for _ in range(STAMPEDES):
         project_id = create_project(client)
+        forget_everything(client)
         for worker, reads in workers:
             worker.extensions["projectapi"].cache.prepare()
             reads.count = 0
@@ -213,6 +222,58 @@ def test_two_hundred_clients_opening_a_cold_project_cost_one_read(
         if seen[-1] == (1, {"MISS": 1, "HIT": CLIENTS - 1}):
             return
     pytest.fail(f"reads of the database, and where answers came from: {seen}")
+
+
+def transcribe(client: FlaskClient, project_id: str) -> None:
+    """Give a project a transcript."""
+    segment = {"start_time": 0, "end_time": 1, "text": "Hello", "words": [{"text": "Hello", "start": 0, "end": 1}]}
+    assert_success(client.post("/transcriptions/", json={"project_id": project_id, "language": "en"}))
+    assert_success(client.post(f"/transcriptions/{project_id}/segments", json=[segment]))
+
+
+LEAVING_A_WHOLE: dict[str, Callable[[FlaskClient, str], TestResponse]] = {
+    "save": lambda client, x: client.post("/timeline/", json={"project_id": x, "timeline_state": make_state(zoom=3)}),
+    "save the same again": lambda client, x: client.post(
+        "/timeline/", json={"project_id": x, "timeline_state": assert_success(client.get(f"/timeline/{x}"))["timeline_state"]}
+    ),
+    "save unusual keys and numbers": lambda client, x: client.post(
+        "/timeline/", json={"project_id": x, "timeline_state": make_state(**{"a.b": {"": 1.0, "n": 2**53}})}
+    ),
+    "patch the timeline": lambda client, x: client.patch(
+        f"/timeline/{x}", json={"zoom": 5}, content_type="application/merge-patch+json"
+    ),
+    "restore the current version": lambda client, x: client.post(f"/timeline/{x}/restore/2"),
+    "restore an earlier version": lambda client, x: client.post(f"/timeline/{x}/restore/1"),
+    "rename": lambda client, x: client.put(f"/projects/{x}", json={"name": "Renamed"}),
+    "patch": lambda client, x: client.patch(
+        f"/projects/{x}", json={"name": "Patched"}, content_type="application/merge-patch+json"
+    ),
+}
+
+
+@pytest.mark.parametrize("has_transcript", [False, True])
+@pytest.mark.parametrize("write", LEAVING_A_WHOLE)
+def test_what_a_write_leaves_is_in_the_cache_at_once_and_is_what_the_database_holds(
+    client: FlaskClient, uncached: FlaskClient, project_id: str, write: str, has_transcript: bool
+) -> None:
+    if has_transcript:
+        transcribe(client, project_id)
+
+    assert_success(LEAVING_A_WHOLE[write](client, project_id))
+
+    for path in reads_of(project_id)[:2]:
+        opened, stored = client.get(path), uncached.get(path)
+        assert source_of(opened) == "HIT"
+        assert (opened.get_data(), opened.headers["ETag"]) == (stored.get_data(), stored.headers["ETag"])
+
+
+def test_a_new_project_is_in_the_cache_at_once(client: FlaskClient, uncached: FlaskClient) -> None:
+    path = f"/projects/{create_project(client)}"
+
+    opened = client.get(path)
+
+    assert source_of(opened) == "HIT"
+    assert opened.get_data() == uncached.get(path).get_data()
 
 
 # Never stale

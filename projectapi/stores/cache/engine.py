@@ -112,12 +112,6 @@ class CacheEngine:
         """Read the control document, so that the first writes need not wait; for a worker's start. Does not raise."""
         self._control.trusted()
 
-    @property
-    def is_ready(self) -> bool:
-        """Tell whether a write can be acknowledged without waiting for other workers to look at the control document."""
-        state = self._control.known
-        return state is not None and self._control.seconds_until_alone(state) <= 0
-
     def read(self, key: CacheKey, load: Load, etags: Collection[str] = ()) -> Reading:
         """Return the current answer: from Redis, or from `load`, which must read the database's primary.
 
@@ -139,13 +133,6 @@ class CacheEngine:
     def writing(self, project_id: str, owner: str | None) -> AbstractContextManager[Write]:
         """Surround one write to a project; `owner` is whose lists show it (see Writer.writing)."""
         return self._writer.writing(project_id, owner)
-
-    def seen(self, project_id: str, owner: str | None) -> None:
-        """Make sure that no later read is older than what the database holds now, without having written.
-
-        For answers that tell a client of a state that another worker may not have settled yet. Raises DatabaseUnavailable.
-        """
-        self._writer.settle(Write(project_id, owner))
 
     def purge(self) -> None:
         """Forget every entry and every copy, in all workers, before returning. Raises DatabaseUnavailable.

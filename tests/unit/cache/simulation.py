@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from unittest import mock
 
@@ -18,7 +18,7 @@ import fakeredis
 from fakeredis import FakeRedisConnection
 from greenlet import getcurrent
 
-from projectapi.errors import DatabaseUnavailable, OutcomeUnknown
+from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, PreconditionFailed
 from projectapi.stores.cache import CacheKey, ControlState, Entry, Outcome
 from tests.unit.cache.simulated_parts import SERVER, Killed, Task, Worker
 
@@ -180,7 +180,8 @@ class World:
         def run() -> None:
             self.step()
             version = self.version
-            worker.engine.seen(PROJECT_ID, OWNER)
+            with suppress(PreconditionFailed), worker.engine.writing(PROJECT_ID, OWNER):
+                raise PreconditionFailed
             self.acknowledge(version)
 
         return run

@@ -140,13 +140,3 @@ def test_the_status_tells_epoch_mode_circuit_and_counts(house: House) -> None:
     assert (status.mode, status.circuit_open) == ("on", True)
     assert status.server is not None and status.server.startswith("first/")
     assert status.counts == {("project", "MISS"): 1, ("project", "HIT"): 2, ("project", "BYPASS"): 1}
-
-
-def test_a_worker_is_ready_once_it_has_known_the_epoch_for_long_enough(house: House) -> None:
-    worker = house.worker()
-    worker.prepare()
-    assert not worker.is_ready
-
-    house.clock.now += 1.2
-
-    assert worker.is_ready

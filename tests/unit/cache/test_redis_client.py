@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import fakeredis
 import pytest
 import redis
@@ -119,3 +121,17 @@ def test_a_refused_port_fails_at_once_with_our_error() -> None:
         link.call(None, ("PING",))
 
     assert isinstance(error.value.__cause__, redis.RedisError)
+
+
+def test_a_connection_that_was_idle_is_examined_before_it_is_used(hand: Hand, server: fakeredis.FakeServer) -> None:
+    client = fakeredis.FakeRedis(server=server, protocol=2)
+    link = RedisLink(client, monotonic=lambda: hand.now, identify=lambda connection: hand.run_id)
+    with patch.object(client.connection_pool, "get_connection", wraps=client.connection_pool.get_connection) as examined:
+        for _ in range(5):
+            link.call(None, ("PING",))
+        assert examined.call_count == 1
+
+        hand.now += 2
+
+        assert link.call(None, ("PING",)) == [b"PONG"]
+        assert examined.call_count == 2
