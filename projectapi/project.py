@@ -118,7 +118,7 @@ class Timeline:
 
     `version` counts from 1 without gaps in what was acknowledged; `id` names this version's document for ever; `tag` changes
     with every change of the version's representation (its description may be edited in place). A save tells in `saved_in`
-    what it knows of the project that it left.
+    what it knows of the project that it left, and gives the JSON of the state that it made anyway.
     """
 
     id: str
@@ -133,6 +133,7 @@ class Timeline:
     updated_at: datetime
     is_current: bool = True
     saved_in: SavedProject | None = field(default=None, compare=False, repr=False)
+    state_json: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ def project_data(project: Project) -> JsonObject:
         "is_deleted": project.deleted_at is not None,
         "deleted_at": wire_time(project.deleted_at),
         "version": project.version,
-        "timeline_state": project.timeline.state if project.timeline else None,
+        "timeline_state": _state(project.timeline) if project.timeline else None,
         "transcript_state": transcript_state(project.transcript),
     }
 
@@ -52,7 +52,7 @@ def project_list(projects: Sequence[Project]) -> bytes:
 
 def timeline_document(timeline: Timeline) -> JsonObject:
     """Return a current version as the document that saves and restores answer."""
-    return {**_version_fields(timeline), "timeline_state": timeline.state}
+    return {**_version_fields(timeline), "timeline_state": _state(timeline)}
 
 
 def revision_document(revision: Revision) -> JsonObject:
@@ -69,12 +69,17 @@ def timeline_answer(project_id: str, timeline: Timeline | None) -> bytes:
     state = timeline.state if timeline else empty_timeline_state()
     version = _version_fields(timeline) if timeline else _unsaved_fields(project_id)
     flat = {name: value for name, value in state.items() if name not in version and name != "timeline_state"}
-    encoded = orjson.dumps(state)
+    encoded = orjson.dumps(_state(timeline) if timeline else state)
     rest = encoded if len(flat) == len(state) else orjson.dumps(flat)
     parts = [b'{"success":true,"data":{"timeline_state":', encoded, b",", orjson.dumps(version)[1:-1]]
     if flat:
         parts += [b",", rest[1:-1]]
     return b"".join([*parts, b'},"message":"Timeline found","error":null}'])
+
+
+def _state(timeline: Timeline) -> JsonObject | orjson.Fragment:
+    """Return the state for `orjson.dumps`: what was encoded for history already is not encoded again."""
+    return orjson.Fragment(timeline.state_json) if timeline.state_json is not None else timeline.state
 
 
 def _version_fields(version: Timeline | Revision) -> JsonObject:

@@ -124,9 +124,7 @@ def timeline_from_project(document: Document) -> Timeline | None:
     return timeline_from_head(document, document["projectId"], stored_state(document["timelineState"], head))
 
 
-def timeline_from_head(
-    document: Document, project_id: str, state: Document, saved_in: SavedProject | None = None
-) -> Timeline:
+def timeline_from_head(document: Document, project_id: str, state: Document) -> Timeline:
     """Return the timeline whose `timelineHead` and `timelineVersion` a project document holds, with this state."""
     head = document["timelineHead"]
     return Timeline(
@@ -140,7 +138,6 @@ def timeline_from_head(
         created_by=head["createdBy"],
         created_at=head["createdAt"],
         updated_at=head["updatedAt"],
-        saved_in=saved_in,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bson import ObjectId
 
@@ -102,7 +103,7 @@ class MongoTimelineStore(TimelineStore):
         head = self._writer.head(key, HEAD_WITH_STATE, expected)
         if head["timelineHead"] is not None and head["timelineVersion"] == version:
             state = stored_state(head["timelineState"], head["timelineHead"])
-            return timeline_from_head(head, key.id, state, saved_project(head))
+            return replace(timeline_from_head(head, key.id, state), saved_in=saved_project(head))
         revision = self.get_revision(key, version)
         name = f"Restored version {version}" + (f": {revision.description}" if revision.description else "")
         save = TimelineSave(

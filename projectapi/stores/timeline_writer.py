@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, NoReturn
 
@@ -103,7 +104,7 @@ class TimelineWriter:
             if adds_nothing(proposal, before):
                 if write_id and not self._note_as_done(key, before, mark):
                     continue
-                return timeline_from_head(before, key.id, proposal.save.state, saved_project(before))
+                return _saved(before, key, proposal)
             saved = self._commit(key, proposal, before, revision_id, mark)
             if saved is not None:
                 return saved
@@ -213,7 +214,7 @@ class TimelineWriter:
         # Whoever else sent this write may have made another version of it than this one.
         done = self._done_before(key, revision_id) if swapped is _Swapped.BEFORE else None
         after = {**before, **moved, "version": before["version"] + 1, "lastWrite": mark}
-        return done or timeline_from_head(after, key.id, proposal.save.state, saved_project(after))
+        return done or _saved(after, key, proposal)
 
     def _note_as_done(self, key: ProjectKey, before: Document, mark: str) -> bool:
         """Leave the mark of a write that adds nothing, so that it adds nothing later either; tell whether the head stayed."""
@@ -230,6 +231,12 @@ class TimelineWriter:
             return unsettled
         self._revisions.settle(project_id, unsettled)
         return []
+
+
+def _saved(project: Document, key: ProjectKey, proposal: Proposal) -> Timeline:
+    """Return the timeline of a project that is as `proposal` wanted it."""
+    timeline = timeline_from_head(project, key.id, proposal.save.state)
+    return replace(timeline, saved_in=saved_project(project), state_json=proposal.raw)
 
 
 def timeline_tag(project: Document) -> EntityTag:
