@@ -221,6 +221,12 @@ class Config:
     port: int = _setting("PORT", _integer(1, 65535), 8001, "TCP port that the server listens on.")
     web_concurrency: int = _setting("WEB_CONCURRENCY", _integer(1, 64), 2, "Worker processes of gunicorn.")
     web_threads: int = _setting("WEB_THREADS", _integer(1, 256), 8, "Threads per worker process.")
+    max_waiting_requests: int = _setting(
+        "MAX_WAITING_REQUESTS",
+        _integer(0, 10_000),
+        100,
+        "Requests that may wait for a thread in each worker process; what comes on top is told at once to try again later.",
+    )
     secret_key: str | None = _setting(
         "SECRET_KEY", _text, None, "Flask's secret key. Nothing is signed with it today.", secret=True
     )

@@ -1,6 +1,7 @@
 """How gunicorn serves projectapi; it reads this file by itself. The settings are in config.py, none are read here."""
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -16,8 +17,10 @@ except ConfigError as error:
 
 bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
-worker_class = "gthread"
+worker_class = "projectapi.serving.worker.BoundedWorker"
 threads = _settings.web_threads
+# Kept connections count, too; past it new ones wait in the system's queue. Each takes a file descriptor.
+worker_connections = 1_000
 
 # With gthread this is no limit on requests: it finds workers that are stuck as a whole. Calls have their own deadlines.
 timeout = 30
@@ -25,7 +28,7 @@ timeout = 30
 graceful_timeout = 25
 # Longer than routers keep an idle connection (Heroku: 90 s), else they send requests into a closing one.
 keepalive = 95
-# Against slow growth of memory. Rare: a request of more than `graceful_timeout`, a big upload, is cut by it.
+# Against slow growth of memory. A worker leaves between requests, so that none is cut.
 max_requests = 20_000
 max_requests_jitter = 2_000
 
@@ -44,17 +47,36 @@ accesslog = None
 control_socket_disable = True
 
 
+def post_fork(server: Any, worker: Any) -> None:
+    """Tell a new worker how many requests may wait in it."""
+    worker.limit(waiting=_settings.max_waiting_requests, origins=_settings.cors_origins)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Give the connections to MongoDB and Redis back, once the last request is answered."""
+    # A worker that was stopped while it started has no application.
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        if worker.preparation is not None:
+            worker.preparation.join(3.0)
+        app.extensions["projectapi"].close()
+
+
 def post_worker_init(worker: Any) -> None:
     """Let a new worker learn how the cache stands, so that its first writes need not wait for that."""
     cache = worker.wsgi.extensions["projectapi"].cache
+    worker.preparation = None
     if cache is not None:
         # In the background: with the database away a worker must start all the same.
-        threading.Thread(target=cache.prepare, name="cache-prepare", daemon=True).start()
+        worker.preparation = threading.Thread(target=cache.prepare, name="cache-prepare", daemon=True)
+        worker.preparation.start()
 
 
 def on_starting(server: Any) -> None:
-    """Start the stand-ins in gunicorn's parent process, so that all workers inherit the same ones; not in production."""
+    """Make room for connections, and start the stand-ins, so that all workers inherit the same ones; not in production."""
     from projectapi import devstack
+
+    _raise_file_limit()
 
     try:
         servers = devstack.provide_for(_settings)
@@ -63,3 +85,12 @@ def on_starting(server: Any) -> None:
     if servers.mongodb_uri != _settings.mongodb_uri:
         # A process of its own: a client of MongoDB must not be alive here when workers are forked.
         subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", "db", "init"], check=True)
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as the connections of a worker, its pools and its videos may need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * worker_connections
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))

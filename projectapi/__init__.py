@@ -97,11 +97,17 @@ def _backend(config: Config, client: MongoClient[dict[str, Any]], engine: CacheE
         housekeeping=MongoHousekeeping(database, retry, videos, announce),
         retention=_retention(config),
         schema=schema,
-        close=client.close,
+        close=lambda: _close(client, engine),
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
         max_upload_bytes=config.max_upload_bytes,
     )
+
+
+def _close(client: MongoClient[dict[str, Any]], engine: CacheEngine | None) -> None:
+    client.close()
+    if engine is not None:
+        engine.close()
 
 
 def _retention(config: Config) -> RetentionPolicy:

@@ -26,13 +26,15 @@ film editor understands. The tree::
     ├── RangeNotSatisfiable             416  range_not_satisfiable
     ├── ValidationFailed                422  validation_failed
     │   └── IdempotencyKeyReused        422  idempotency_key_reused
+    ├── TooManyRequests                 429  too_many_requests
     ├── NotOffered                      501  not_offered
     ├── Unavailable                     503  unavailable
     │   ├── DatabaseUnavailable         503  database_unavailable
     │   ├── OutcomeUnknown              503  outcome_unknown
     │   ├── DatabaseTooNew              503  database_too_new
     │   ├── SpeechUnavailable           503  speech_unavailable
-    │   └── MediaBusy                   503  media_busy
+    │   ├── MediaBusy                   503  media_busy
+    │   └── Overloaded                  503  overloaded
     └── DiskFull                        507  disk_full
 
 The cause of an error (a driver's exception, say) is chained with ``from`` for the log and never shown to a client.
@@ -252,6 +254,18 @@ class IdempotencyKeyReused(ValidationFailed):
     sentence = "This Idempotency-Key belongs to another request. Send a new key with each new request."
 
 
+class TooManyRequests(ProjectApiError):
+    """One client asks more often than ``RATE_LIMITS`` allows; ``Retry-After`` (seconds) says when it may again."""
+
+    code = "too_many_requests"
+    status = 429
+    sentence = "Too many requests came from your network in a short time. Please wait a moment and try again."
+
+    def __init__(self, sentence: str | None = None, **options: Any) -> None:
+        super().__init__(sentence, **options)
+        self.headers.setdefault("Retry-After", "1")
+
+
 class NotOffered(ProjectApiError):
     """The address belongs to a function that this backend has decided not to have."""
 
@@ -321,6 +335,14 @@ class MediaBusy(Unavailable):
 
     code = "media_busy"
     sentence = "The server is busy with other videos. Please try again in a few seconds."
+
+
+class Overloaded(Unavailable):
+    """As many requests wait for this server as it lets wait."""
+
+    code = "overloaded"
+    sentence = "The server has more to do than it can answer right now; nothing was changed. Please try again in a few seconds."
+    retry_after_seconds = 2
 
 
 class DiskFull(ProjectApiError):

@@ -29,7 +29,13 @@ _BY_STATUS: dict[int, type[ProjectApiError]] = {
 
 
 def render(error: ProjectApiError, status: int | None = None) -> Response:
-    """Return the answer for an error: the fields of both families of frontends, a stable code and the request's id."""
+    """Return the answer for an error."""
+    body = body_of(error, g.get("request_id"))
+    return Response(body, status=status or error.status, mimetype="application/json", headers=error.headers)
+
+
+def body_of(error: ProjectApiError, request_id: str | None) -> bytes:
+    """Return the body for an error: the fields of both families of frontends, a stable code and the request's id."""
     body = {
         "success": False,
         "data": None,
@@ -37,11 +43,10 @@ def render(error: ProjectApiError, status: int | None = None) -> Response:
         "error": error.text,
         "detail": error.detail,
         "code": error.code,
-        "requestId": g.get("request_id"),
+        "requestId": request_id,
         **{name: wire_time(value) if isinstance(value, datetime) else value for name, value in error.extra.items()},
     }
-    encoded = orjson.dumps(body)
-    return Response(encoded, status=status or error.status, mimetype="application/json", headers=error.headers)
+    return orjson.dumps(body)
 
 
 @blueprint.app_errorhandler(ProjectApiError)

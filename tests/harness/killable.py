@@ -106,6 +106,16 @@ class GunicornApp:
             self._process.terminate()
             wait_or_kill(self._process, _STOP_SECONDS)
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send gunicorn's parent process a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait(self, seconds: float) -> int:
+        """Return the exit status, for which to wait at most `seconds`."""
+        assert self._process is not None
+        return self._process.wait(seconds)
+
     def workers(self) -> list[int]:
         """Return the ids of the worker processes."""
         assert self._process is not None

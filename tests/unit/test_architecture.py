@@ -19,6 +19,7 @@ ALLOWED = {
     "protocols": {"errors", "project", "timeline", "transcript"},
     "schemas": DOMAIN,
     "api": DOMAIN | {"schemas"},
+    "serving": {"api", "errors"},
     "infra": {"errors"},
     "stores": DOMAIN | {"infra"},
     "media": DOMAIN,

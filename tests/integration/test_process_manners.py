@@ -1,0 +1,192 @@
+"""Processes come and go, and no request is lost by it; when there is too much to do, everybody hears so at once."""
+
+from __future__ import annotations
+
+import re
+import selectors
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.harness.caller import Caller
+from tests.harness.raw_http import RawClient, assert_refused, get, reply_from
+from tests.harness.whole_app import Reply, wait_for
+from tests.integration.conftest import Served
+
+ORIGIN = "http://localhost:3000"
+HOST_KILLS_AFTER_SECONDS = 30.0
+
+SlowDatabase = Callable[[], None]
+
+
+def slow_get(owner: str) -> bytes:
+    """Return a request whose answer no cache has, so that it takes as long as the database does."""
+    return get("/projects", X_User_Id=owner, Origin=ORIGIN)
+
+
+def is_refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_what_runs_at_sigterm_is_answered_on_new_and_kept_connections_and_then_all_ends_well(
+    serve: Served, slow_database: SlowDatabase
+) -> None:
+    app = serve(workers=2)
+    with RawClient(app.port) as kept, RawClient(app.port) as new, RawClient(app.port) as silent:
+        assert kept.send(get("/health")).answer().status == 200
+        slow_database()
+
+        # When the host asks to stop while one request is on its way on each kind of connection
+        started = time.monotonic()
+        kept.send(slow_get("kept"))
+        new.send(slow_get("new"))
+        app.signal(signal.SIGTERM)
+
+        # Then nobody new is let in, and both get their answers
+        wait_for(lambda: is_refused(app.port), 10, "the port to be closed")
+        for client in (kept, new):
+            assert client.answer().status == 200
+        assert app.wait(HOST_KILLS_AFTER_SECONDS - 5) == 0
+        assert time.monotonic() - started < 25
+        assert silent.is_closed_within(5)
+    assert "Traceback" not in app.log.read_text(), app.log.read_text()
+
+
+def test_a_reload_loses_no_request(serve: Served) -> None:
+    app = serve(workers=2)
+    before = set(app.workers())
+
+    def call_until_reloaded(number: int) -> Counter[int]:
+        seen: Counter[int] = Counter()
+        with Caller([app.port], f"reload-{number}") as caller:
+            while before & set(app.workers()):
+                seen[caller.call("GET", "/projects").status] += 1
+                seen[caller.call("POST", "/projects", {"name": "x"}).status] += 1
+        return seen
+
+    with ThreadPoolExecutor(6) as pool:
+        calls = [pool.submit(call_until_reloaded, number) for number in range(6)]
+        app.signal(signal.SIGHUP)
+        seen = sum((call.result(60) for call in calls), Counter())
+
+    assert set(seen) == {200}
+    assert len(app.workers()) == 2
+
+
+def test_a_worker_that_has_served_its_time_leaves_between_requests(serve: Served, slow_database: SlowDatabase) -> None:
+    app = serve(workers=1, GUNICORN_CMD_ARGS="--max-requests 40 --max-requests-jitter 0")
+    (worker,) = app.workers()
+    slow_database()
+
+    # When the number of requests is reached while a slow one runs
+    with RawClient(app.port) as slow, Caller([app.port], "quick") as quick:
+        slow.send(slow_get("slow"))
+        statuses = {quick.call("GET", "/health").status for _ in range(60)}
+
+        # Then neither it nor any other is cut
+        assert slow.answer().status == 200
+    assert statuses == {200}
+    wait_for(lambda: app.workers() not in ([], [worker]), 20, "another worker in its place")
+
+
+@dataclass
+class Crowd:
+    """Clients that all ask at once, each with a connection of its own; `waits` are the seconds until each was answered."""
+
+    port: int
+    size: int
+    answers: list[Reply] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+
+    def ask(self, seconds: float) -> None:
+        received: dict[socket.socket, bytes] = {}
+        with selectors.DefaultSelector() as selector:
+            for number in range(self.size):
+                client = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+                received[client] = b""
+                selector.register(client, selectors.EVENT_READ)
+                client.sendall(get("/projects", X_User_Id=f"crowd-{number}", Origin=ORIGIN, Connection="close"))
+            started = time.monotonic()
+            while selector.get_map() and time.monotonic() < started + seconds:
+                for key, _ in selector.select(1.0):
+                    client = key.fileobj
+                    assert isinstance(client, socket.socket)
+                    piece = client.recv(1 << 16)
+                    received[client] += piece
+                    if not piece:
+                        selector.unregister(client)
+                        client.close()
+                        self.answers.append(reply_from(received[client]))
+                        self.waits.append(time.monotonic() - started)
+        assert len(self.answers) == self.size, "somebody got no answer"
+
+
+def resident_megabytes(pid: int) -> float:
+    pages = int((Path("/proc") / str(pid) / "statm").read_text().split()[1])
+    return pages * 4096 / 2**20
+
+
+@pytest.mark.parametrize("threads", [2])
+def test_who_would_wait_too_long_is_told_at_once_and_all_others_are_served(
+    serve: Served, slow_database: SlowDatabase, threads: int
+) -> None:
+    waiting = 6
+    app = serve(workers=1, WEB_THREADS=str(threads), MAX_WAITING_REQUESTS=str(waiting))
+    (worker,) = app.workers()
+    slow_database()
+    Crowd(app.port, 500).ask(60)
+    before = resident_megabytes(worker)
+
+    # When 500 ask at once, and the database takes its time for each
+    crowd = Crowd(app.port, 500)
+    crowd.ask(60)
+
+    # Then as many as may wait are served, and the others are refused within a second
+    refused = [(answer, wait) for answer, wait in zip(crowd.answers, crowd.waits, strict=True) if answer.status == 503]
+    served = [answer for answer in crowd.answers if answer.status == 200]
+    assert len(served) + len(refused) == 500
+    assert threads + waiting <= len(served) < 50
+    assert max(wait for _, wait in refused) < 1.0
+    for answer, _ in refused:
+        assert_refused(answer, 503, "overloaded")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    # And nothing of it stays
+    assert resident_megabytes(worker) - before < 10
+    assert app.workers() == [worker]
+
+
+def test_clients_that_say_little_keep_nobody_from_being_served(serve: Served) -> None:
+    app = serve(workers=1, WEB_THREADS="2")
+    silent = [RawClient(app.port) for _ in range(20)]
+    halting = [RawClient(app.port).send(b"GET /health HTTP/1.1\r\nHost: x\r\n") for _ in range(20)]
+
+    with Caller([app.port], "somebody") as caller:
+        started = time.monotonic()
+        assert {caller.call("GET", "/health").status for _ in range(20)} == {200}
+
+    assert time.monotonic() - started < 5
+    # They may go on where they stopped
+    assert halting[0].send(b"\r\n").answer().status == 200
+    for client in (*silent, *halting):
+        client.socket.close()
+
+
+def test_a_head_may_come_in_pieces_and_requests_one_behind_the_other(serve: Served) -> None:
+    app = serve(workers=1)
+    with RawClient(app.port) as client:
+        assert client.send(*(bytes([byte]) for byte in get("/health"))).answer().status == 200
+        client.send(get("/health") + get("/nowhere", Connection="close"))
+        arrived = b"".join(iter(lambda: client.socket.recv(1 << 16), b""))
+    assert re.findall(rb"HTTP/1.1 (\d+)", arrived) == [b"200", b"404"]
