@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import click
+import limits
 from dotenv import dotenv_values
 from pymongo import MongoClient
 from pymongo.uri_parser import split_options
@@ -152,6 +153,14 @@ def _times_to_live(value: str) -> tuple[tuple[str, float], ...]:
     return tuple((kind, float(seconds)) for kind, seconds in times)
 
 
+def _rate_limits(value: str) -> str:
+    try:
+        limits.parse_many(value)
+    except ValueError:
+        raise ValueError("limits with ; between, such as 600/minute;20/second") from None
+    return value.strip()
+
+
 def _setting(variable: str, parse: Callable[[str], Any], default: Any, meaning: str, **extra: Any) -> Any:
     """Declare one field of Config: its environment variable, its parser, its default and what it means."""
     metadata = {"variable": variable, "parse": parse, "meaning": meaning, **extra}
@@ -250,6 +259,20 @@ class Config:
         _origins,
         ("http://localhost:3000", "http://127.0.0.1:3000"),
         "Origins of the frontends that browsers may call from, separated by commas.",
+    )
+    rate_limits: str | None = _setting(
+        "RATE_LIMITS",
+        _rate_limits,
+        None,
+        "How many requests one client may send, such as `600/minute;20/second`; what comes on top is answered with 429. "
+        "None: any number.",
+    )
+    trusted_proxies: int = _setting(
+        "TRUSTED_PROXIES",
+        _integer(0, 10),
+        0,
+        "How many proxies in front add to `X-Forwarded-For` (Heroku and Render: 1); the address that the last of them saw is "
+        "the client's. `0`: the header is not believed.",
     )
     ownership: str = _setting(
         "OWNERSHIP",

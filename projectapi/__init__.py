@@ -63,9 +63,18 @@ def create_app(
         redis_url = redis_url or servers.redis_url
 
     # The parts, and the doors to them.
-    engine = _cache_engine(app, config, redis_url, mongo_client[config.mongodb_database]) if redis_url else None
-    backend = app.extensions["projectapi"] = _backend(config, mongo_client, engine)
-    api.init_app(app, max_body_bytes=config.max_body_bytes, cors_origins=config.cors_origins)
+    if redis_url:
+        redis_client = connect_cache(app, redis_url, default_timeout_seconds=config.cache_ttl_seconds)
+    backend = app.extensions["projectapi"] = _backend(config, mongo_client, redis_client)
+    api.init_app(
+        app,
+        max_body_bytes=config.max_body_bytes,
+        cors_origins=config.cors_origins,
+        rate_limits_per_client=config.rate_limits,
+        redis_pool=redis_client.connection_pool if redis_client else None,
+        trusted_proxies=config.trusted_proxies,
+        strict_transport=config.app_env == "production",
+    )
     cli.init_app(app)
     if own_client and config.mongodb_uri is None and devstack.is_serving():
         # A database of our own making: nobody else sets it up for plain `flask run`.
@@ -73,8 +82,9 @@ def create_app(
     return app
 
 
-def _backend(config: Config, client: MongoClient[dict[str, Any]], engine: CacheEngine | None) -> Backend:
+def _backend(config: Config, client: MongoClient[dict[str, Any]], redis_client: redis.Redis | None) -> Backend:
     database = client[config.mongodb_database]
+    engine = _cache_engine(config, redis_client, database) if redis_client else None
     schema = MongoDatabaseSchema(database, Retry(deadline_seconds=config.database_deadline_seconds), mongodb_schema())
     retry = CheckedRetry(schema.refuse_newer, deadline_seconds=config.database_deadline_seconds)
     stores = mongo_stores(database, retry, answers)
@@ -97,17 +107,17 @@ def _backend(config: Config, client: MongoClient[dict[str, Any]], engine: CacheE
         housekeeping=MongoHousekeeping(database, retry, videos, announce),
         retention=_retention(config),
         schema=schema,
-        close=lambda: _close(client, engine),
+        close=lambda: _close(client, redis_client),
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
         max_upload_bytes=config.max_upload_bytes,
     )
 
 
-def _close(client: MongoClient[dict[str, Any]], engine: CacheEngine | None) -> None:
+def _close(client: MongoClient[dict[str, Any]], redis_client: redis.Redis | None) -> None:
     client.close()
-    if engine is not None:
-        engine.close()
+    if redis_client is not None:
+        redis_client.connection_pool.disconnect()
 
 
 def _retention(config: Config) -> RetentionPolicy:
@@ -115,12 +125,9 @@ def _retention(config: Config) -> RetentionPolicy:
     return RetentionPolicy(keep_all=timedelta(hours=hours), hourly=timedelta(days=days))
 
 
-def _cache_engine(
-    app: Flask, config: Config, redis_url: str | redis.Redis, database: Database[dict[str, Any]]
-) -> CacheEngine:
+def _cache_engine(config: Config, client: redis.Redis, database: Database[dict[str, Any]]) -> CacheEngine:
     kinds = dict.fromkeys(CacheSettings().ttl_seconds, config.cache_ttl_seconds) | dict(config.cache_ttls)
     copy_seconds = CacheSettings().copy_seconds if config.stale_if_error else 0.0
     settings = CacheSettings(ttl_seconds=kinds, copy_seconds=copy_seconds, representation=__version__)
-    client = connect_cache(app, redis_url, default_timeout_seconds=config.cache_ttl_seconds)
     control = MongoControlStore(database[CONTROL_COLLECTION])
     return CacheEngine(RedisLink(client, layout=settings.layout), control, settings)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from projectapi.api import (
     auth,
@@ -16,7 +18,9 @@ from projectapi.api import (
     idempotency,
     media,
     projects,
+    rate_limits,
     rendering,
+    security,
     timeline,
     tracing,
     transcriptions,
@@ -25,7 +29,16 @@ from projectapi.api.json_provider import StrictJSONProvider
 from projectapi.api.uploading import UploadRequest
 
 
-def init_app(app: Flask, *, max_body_bytes: int, cors_origins: Collection[str]) -> None:
+def init_app(
+    app: Flask,
+    *,
+    max_body_bytes: int,
+    cors_origins: Collection[str],
+    rate_limits_per_client: str | None,
+    redis_pool: Any,
+    trusted_proxies: int,
+    strict_transport: bool,
+) -> None:
     """Give `app` the whole API; it finds the parts that it works with in ``app.extensions["projectapi"]``."""
     app.request_class = UploadRequest
     app.json = StrictJSONProvider(app)
@@ -34,7 +47,14 @@ def init_app(app: Flask, *, max_body_bytes: int, cors_origins: Collection[str]) 
     # What holds for every request, then the resources.
     tracing.init_app(app)
     cors.init_app(app, cors_origins)
+    security.init_app(app, strict_transport=strict_transport)
+    if rate_limits_per_client:
+        rate_limits.init_app(app, rate_limits_per_client, redis_pool)
     idempotency.init_app(app)
     for room in (errors, health, docs, auth, projects, timeline, rendering, media, transcriptions):
         app.register_blueprint(room.blueprint)
-    fast_reads.init_app(app, app.extensions["projectapi"], cors_origins)
+    if not rate_limits_per_client:
+        # Past it nobody counts; and counting costs what it saves.
+        fast_reads.init_app(app, app.extensions["projectapi"], cors_origins, strict_transport=strict_transport)
+    if trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=trusted_proxies)  # type: ignore[method-assign]

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, request
 
-from projectapi.api import cors, tracing
+from projectapi.api import cors, security, tracing
 from projectapi.api.conditional import tags_of
 from projectapi.api.context import owner_of
-from projectapi.api.reading import Representation, Wanted, next_link, represent
+from projectapi.api.reading import JSON, Representation, Wanted, next_link, represent
 from projectapi.project import HISTORY_LIMIT_DEFAULT, ListQuery, ProjectKey
 from projectapi.protocols import Answer, Backend
 
@@ -32,7 +32,7 @@ _FAILED = "projectapi.error"
 _STATUS = {200: "200 OK", 304: "304 NOT MODIFIED"}
 
 
-def init_app(app: Flask, backend: Backend, origins: Collection[str]) -> None:
+def init_app(app: Flask, backend: Backend, origins: Collection[str], *, strict_transport: bool) -> None:
     """Give `app` the short way."""
 
     def meet_error() -> None:
@@ -40,16 +40,19 @@ def init_app(app: Flask, backend: Backend, origins: Collection[str]) -> None:
             raise request.environ[_FAILED]
 
     app.before_request(meet_error)
-    app.wsgi_app = FastReads(app.wsgi_app, backend, origins)  # type: ignore[method-assign]
+    app.wsgi_app = FastReads(app.wsgi_app, backend, origins, strict_transport)  # type: ignore[method-assign]
 
 
 class FastReads:
     """WSGI middleware that answers plain reads itself and leaves everything else to `long_way`."""
 
-    def __init__(self, long_way: WSGIApplication, backend: Backend, origins: Collection[str]) -> None:
+    def __init__(
+        self, long_way: WSGIApplication, backend: Backend, origins: Collection[str], strict_transport: bool
+    ) -> None:
         self._long_way = long_way
         self._backend = backend
         self._origins = frozenset(origins)
+        self._strict_transport = strict_transport
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
@@ -78,6 +81,8 @@ class FastReads:
         if status == 200:
             headers.append(("Content-Length", str(len(body))))
         headers += tracing.headers_for(tracing.request_id_of(environ.get("HTTP_X_REQUEST_ID", "")))
+        secure = self._strict_transport and environ["wsgi.url_scheme"] == "https"
+        headers += security.headers_for(JSON if status == 200 else "", secure)
         headers += cors.headers_for(environ.get("HTTP_ORIGIN"), self._origins)
         return Representation(status, headers, body)
 

@@ -10,11 +10,11 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import FileStorage
 
 from projectapi.api.bodies import form, json_body
-from projectapi.api.context import backend, project_key
+from projectapi.api.context import backend, owner, project_key
 from projectapi.api.envelope import success
 from projectapi.api.ranges import file_with_ranges
 from projectapi.api.uploading import UploadRequest
-from projectapi.errors import OutcomeUnknown, ProjectApiError, SpeechUnavailable, ThumbnailNotFound, VideoNotFound
+from projectapi.errors import NotFound, OutcomeUnknown, ProjectApiError, SpeechUnavailable, ThumbnailNotFound, VideoNotFound
 from projectapi.project import ProjectKey, Segment, Video
 from projectapi.schemas.loading import invalid
 from projectapi.schemas.requests import MediaForm, RemoveFillersRequest, TrimRequest, span_of
@@ -86,7 +86,14 @@ def get_thumbnail(project_id: str) -> Response:
 def get_static_file(path: str) -> Response:
     """Return a file of the media folder."""
     file = backend().videos.static_path(path)
+    refuse_others_file(path)
     return file_with_ranges(file, guess_type(file.name)[0] or "application/octet-stream")
+
+
+def refuse_others_file(path: str) -> None:
+    """Raise NotFound, where ownership is enforced, for a media file that is not of a project of whoever asks."""
+    if backend().ownership_enforced and not backend().projects.owns_file(owner(), path):
+        raise NotFound
 
 
 @blueprint.post("/media/transcribe")

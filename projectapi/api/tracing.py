@@ -23,8 +23,8 @@ def request_id_of(sent: str) -> str:
 
 
 def headers_for(request_id: str) -> list[tuple[str, str]]:
-    """Return the headers that every answer carries."""
-    return [("X-Request-Id", request_id), ("X-Content-Type-Options", "nosniff")]
+    """Return the header by which an answer names its request."""
+    return [("X-Request-Id", request_id)]
 
 
 def _remember_id() -> None:

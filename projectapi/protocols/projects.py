@@ -34,6 +34,9 @@ class ProjectStore(Protocol):
     def find_owner(self, project_id: str) -> str | None:
         """Return the owner of a project, in the trash or not; None when there is no such project."""
 
+    def owns_file(self, owner: str, file: str) -> bool:
+        """Tell whether `file` of the media folder is, or was made from, the video of a project of `owner`, not deleted."""
+
     def list_projects(self, query: ListQuery) -> ProjectPage:
         """Return one page of an owner's projects, stable while others write. Raises ValidationFailed for a foreign cursor."""
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from http import HTTPStatus
 
-from projectapi.api import cors, tracing
+from projectapi.api import cors, security, tracing
 from projectapi.api.errors import body_of
 from projectapi.errors import ProjectApiError
 
@@ -29,6 +29,7 @@ def refusal(error: ProjectApiError, head: bytes, origins: Collection[str], statu
         ("Vary", "Origin"),
         *error.headers.items(),
         *tracing.headers_for(request_id),
+        *security.headers_for("application/json"),
         *cors.headers_for(_field(_ORIGIN, head), origins),
     ]
     lines = [f"HTTP/1.1 {reason.value} {reason.phrase}", *(f"{name}: {value}" for name, value in headers), "", ""]

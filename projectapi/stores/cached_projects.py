@@ -50,6 +50,10 @@ class CachedProjectStore(ProjectStore):
         """See `ProjectStore.find_owner`."""
         return self._inner.find_owner(project_id)
 
+    def owns_file(self, owner: str, file: str) -> bool:
+        """See `ProjectStore.owns_file`."""
+        return self._inner.owns_file(owner, file)
+
     def list_projects(self, query: ListQuery) -> ProjectPage:
         """See `ProjectStore.list_projects`."""
         return self._inner.list_projects(query)

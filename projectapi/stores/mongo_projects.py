@@ -38,6 +38,7 @@ from projectapi.stores.project_documents import ProjectDocuments, pause_after_ra
 
 _EDITABLE = {name: True for name in ("name", "description", "thumbnail", "duration", "version", "lastWrite")}
 _RACES_MAX = 20
+_FILE_IDENTITY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class MongoProjectStore(ProjectStore):
@@ -80,6 +81,16 @@ class MongoProjectStore(ProjectStore):
         fields = {"createdBy": True}
         document = self._retry.read(lambda: self._collection.find_one({"projectId": project_id}, fields))
         return document["createdBy"] if document else None
+
+    def owns_file(self, owner: str, file: str) -> bool:
+        """See `ProjectStore.owns_file`."""
+        identity = _FILE_IDENTITY.search(file)
+        if identity is None:
+            return False
+        # Thumbnails and cuts bear the identity of the video that they were made from.
+        video = {"$regex": f"^videos/{identity[0]}"}
+        conditions = {"createdBy": owner, "isDeleted": False, "videoPath": video}
+        return self._retry.read(lambda: self._collection.find_one(conditions, {"_id": True})) is not None
 
     def list_projects(self, query: ListQuery) -> ProjectPage:
         """See `ProjectStore.list_projects`."""

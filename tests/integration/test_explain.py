@@ -145,6 +145,7 @@ def use_projects(stores: Stores) -> None:
         projects.delete_project(key)
         projects.restore_project(key, write_id=new_write_id())
     projects.find_owner(created.id)
+    projects.owns_file(created.owner, "videos/00000000-0000-4000-8000-000000000000.mp4")
     for sort in SortField:
         for descending in (True, False):
             for search in (None, "p"):

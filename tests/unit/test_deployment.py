@@ -23,7 +23,7 @@ def test_the_server_takes_its_port_and_size_from_the_settings(monkeypatch: pytes
     settings = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
 
     assert (settings["bind"], settings["workers"], settings["threads"]) == ("0.0.0.0:4321", 3, 5)
-    assert settings["worker_class"] == "gthread"
+    assert settings["worker_class"] == "projectapi.serving.worker.BoundedWorker"
     # Heroku and Render kill 30 seconds after asking to stop.
     assert settings["graceful_timeout"] < 30
 

