@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from projectapi.api.bodies import read_body
 from projectapi.api.envelope import success
 from projectapi.errors import NotOffered, ProjectApiError
 from projectapi.project import ANONYMOUS
@@ -56,7 +57,7 @@ def refuse(path: str) -> Response:
 
 def _sent_token() -> str | None:
     try:
-        body = parse_json(request.get_data(cache=False)) if request.is_json else None
+        body = parse_json(read_body()) if request.is_json else None
     except ProjectApiError:
         body = None
     token = body.get("refresh_token") if isinstance(body, dict) else None

@@ -7,9 +7,24 @@ from typing import Any
 from flask import request
 from marshmallow import Schema
 
-from projectapi.errors import ValidationFailed
+from projectapi.errors import BadRequest, BodyTooLarge, ValidationFailed
 from projectapi.schemas.json_body import parse_json
 from projectapi.schemas.loading import JsonObject, load
+
+
+def read_body(*, cache: bool = False) -> bytes:
+    """Return the request's whole body. Raises BodyTooLarge, and BadRequest for one that ends before the announced length.
+
+    Werkzeug cuts a body without a length off at the limit, and takes one that ended early for whole where the server says
+    that it finds the end by itself.
+    """
+    body = request.get_data(cache=cache)
+    announced = request.content_length
+    if announced is None and request.environ.get("wsgi.input_terminated") and request.environ["wsgi.input"].read(1):
+        raise BodyTooLarge
+    if announced is not None and len(body) < announced:
+        raise BadRequest("The request's body ended before the length that its header announced.")
+    return body
 
 
 def json_value() -> Any:
@@ -17,7 +32,7 @@ def json_value() -> Any:
     if not request.is_json:
         message = "A JSON body is expected, with the header Content-Type: application/json."
         raise ValidationFailed(message, detail=[{"type": "json_type", "loc": ["body"], "msg": message}])
-    return parse_json(request.get_data(cache=False))
+    return parse_json(read_body())
 
 
 def json_body(schema: Schema) -> JsonObject:

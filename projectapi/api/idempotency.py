@@ -12,6 +12,7 @@ import re
 
 from flask import Flask, Response, g, request
 
+from projectapi.api.bodies import read_body
 from projectapi.api.context import backend, owner
 from projectapi.errors import ProjectApiError
 from projectapi.protocols import RecordedAnswer
@@ -69,5 +70,5 @@ def _fingerprint() -> str:
     parts = (request.method, request.full_path, request.headers.get("If-Match", ""), str(request.content_length))
     digest = hashlib.sha256("\0".join(parts).encode())
     if request.mimetype != "multipart/form-data":
-        digest.update(request.get_data())
+        digest.update(read_body(cache=True))
     return digest.hexdigest()

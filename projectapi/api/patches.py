@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import request
 
+from projectapi.api.bodies import read_body
 from projectapi.errors import UnsupportedMediaType
 from projectapi.schemas.json_body import parse_json
 from projectapi.timeline.patching import ACCEPT_PATCH, JSON_PATCH, MERGE_PATCH, Patched, apply_patch
@@ -25,5 +26,5 @@ def patch_of_request() -> Patch:
         raise UnsupportedMediaType(
             f"Send a patch as {MERGE_PATCH} or {JSON_PATCH}.", headers={"Accept-Patch": ACCEPT_PATCH}
         )
-    patch = parse_json(request.get_data(cache=False))
+    patch = parse_json(read_body())
     return lambda document: apply_patch(media_type, document, patch)

@@ -17,7 +17,13 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from gunicorn.http.errors import ExpectationFailed, LimitRequestHeaders, LimitRequestLine, ParseException
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from projectapi.errors import BadRequest, Overloaded, ProjectApiError
@@ -36,7 +42,7 @@ _SILENT_SECONDS = 5.0
 _CLOSING_MAX = 250
 _SAY_AGAIN_SECONDS = 10.0
 
-_STATUS = {LimitRequestLine: 414, ExpectationFailed: 417, LimitRequestHeaders: 431}
+_STATUS = {LimitRequestLine: 414, ExpectationFailed: 417, LimitRequestHeaders: 431, UnsupportedTransferCoding: 501}
 
 
 class BoundedWorker(ThreadWorker):  # type: ignore[misc]
