@@ -73,9 +73,11 @@ def post_worker_init(worker: Any) -> None:
 
 
 def on_starting(server: Any) -> None:
-    """Make room for connections, and start the stand-ins, so that all workers inherit the same ones; not in production."""
+    """Prepare the parent process: signals, room for connections, and the stand-ins that all workers share (development)."""
     from projectapi import devstack
+    from projectapi.serving.forking import lose_no_stop_signal
 
+    lose_no_stop_signal()
     _raise_file_limit()
 
     try:
