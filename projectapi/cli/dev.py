@@ -104,7 +104,7 @@ def _wait_for(gunicorn: Popen[bytes], received: list[int]) -> int:
         except TimeoutExpired:
             seconds_left -= 1.0 if received else 0.0
             if seconds_left <= 0:
-                # A signal that meets gunicorn while it starts a worker can get lost.
+                # It has more patience than its workers' `graceful_timeout`, so something is broken.
                 gunicorn.kill()
 
 

@@ -14,7 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import redis
+from pymongo.errors import InvalidOperation
 
+from config import Config
+from projectapi import create_app
 from tests.harness.caller import Caller
 from tests.harness.raw_http import RawClient, assert_refused, get, reply_from
 from tests.harness.whole_app import Reply, wait_for
@@ -190,3 +194,17 @@ def test_a_head_may_come_in_pieces_and_requests_one_behind_the_other(serve: Serv
         client.send(get("/health") + get("/nowhere", Connection="close"))
         arrived = b"".join(iter(lambda: client.socket.recv(1 << 16), b""))
     assert re.findall(rb"HTTP/1.1 (\d+)", arrived) == [b"200", b"404"]
+
+
+def test_closing_the_backend_gives_all_connections_back(mongodb_uri: str, redis_url: str, tmp_path: Path) -> None:
+    app = create_app(Config(app_env="testing", mongodb_uri=mongodb_uri, redis_url=redis_url, media_dir=tmp_path))
+    with redis.Redis.from_url(redis_url) as observer:
+        before = observer.info("clients")["connected_clients"]
+        assert app.test_client().get("/projects").status_code == 200
+        assert observer.info("clients")["connected_clients"] > before
+
+        app.extensions["projectapi"].close()
+
+        wait_for(lambda: observer.info("clients")["connected_clients"] == before, 5, "the connections to Redis to be closed")
+    with pytest.raises(InvalidOperation):
+        app.extensions["pymongo"].cx.admin.command("ping")

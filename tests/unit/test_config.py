@@ -226,3 +226,14 @@ def test_a_connection_string_keeps_only_its_hosts(uri: str, shown: str) -> None:
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Config.from_env({}).port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("value", ["600", "many", "600/fortnight", "600/minute;", "-1/minute", "600/minute;x"])
+def test_limits_that_nobody_understands_are_refused(value: str) -> None:
+    with pytest.raises(ConfigError, match="RATE_LIMITS is .* allowed is limits with ; between"):
+        Config.from_env({"RATE_LIMITS": value})
+
+
+def test_limits_are_off_unless_they_are_given() -> None:
+    assert Config.from_env({}).rate_limits is None
+    assert Config.from_env({"RATE_LIMITS": " 600/minute;20/second "}).rate_limits == "600/minute;20/second"

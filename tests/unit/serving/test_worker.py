@@ -1,0 +1,146 @@
+"""The worker's patience: with what waits for a thread, with those who close slowly, and with itself."""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from gunicorn.config import Config
+
+from projectapi.serving import worker as serving
+from projectapi.serving.connection import Connection
+from projectapi.serving.worker import QUEUE_SECONDS, BoundedWorker
+from tests.harness.raw_http import assert_refused, get, reply_from
+
+ORIGIN = "http://localhost:3000"
+
+
+@pytest.fixture
+def worker() -> Iterator[BoundedWorker]:
+    """A worker with its loop's parts, that was not started."""
+    settings = Config()
+    settings.set("threads", 2)
+    made = BoundedWorker(1, 1, [], None, 30, settings, logging.getLogger("test"))
+    made.limit(waiting=3, origins=[ORIGIN])
+    made.poller = selectors.DefaultSelector()
+    yield made
+    made.poller.close()
+    made.tmp.close()
+
+
+@dataclass
+class Pair:
+    """Both ends of a connection, which counts as one that a thread works on."""
+
+    ours: Connection
+    client: socket.socket
+
+
+@pytest.fixture
+def pair(worker: BoundedWorker) -> Iterator[Pair]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), timeout=5)
+        accepted, address = listener.accept()
+    ours = Connection(worker.cfg, accepted, address, ("127.0.0.1", 0), worker._close_in_peace)
+    yield Pair(ours, client)
+    client.close()
+    accepted.close()
+
+
+def run_loop(worker: BoundedWorker) -> None:
+    worker.wait_for_and_dispatch_events(timeout=1.0)
+
+
+def received(client: socket.socket) -> bytes:
+    return b"".join(iter(lambda: client.recv(1 << 16), b""))
+
+
+def wait_for_head(pair: Pair) -> None:
+    deadline = time.monotonic() + 5
+    while not pair.ours.has_head:
+        assert time.monotonic() < deadline
+        pair.ours.read_head()
+
+
+def test_what_waited_too_long_for_a_thread_is_refused_when_its_turn_comes(worker: BoundedWorker, pair: Pair) -> None:
+    pair.client.sendall(get("/projects", Origin=ORIGIN))
+    wait_for_head(pair)
+    pair.ours.queued_at = time.monotonic() - QUEUE_SECONDS - 1
+
+    assert worker.handle(pair.ours) is False
+    pair.ours.close()
+
+    reply = reply_from(received(pair.client))
+    assert_refused(reply, 503, "overloaded")
+    assert reply.headers["Access-Control-Allow-Origin"] == ORIGIN
+
+
+def test_a_page_of_an_unknown_origin_may_not_read_the_refusal(worker: BoundedWorker, pair: Pair) -> None:
+    pair.client.sendall(get("/projects", Origin="http://evil.example", X_Request_Id="mine-1"))
+    wait_for_head(pair)
+    worker.nr_conns = 6
+
+    worker.enqueue_req(pair.ours)
+    pair.ours.close()
+
+    reply = reply_from(received(pair.client))
+    assert_refused(reply, 503, "overloaded")
+    assert "Access-Control-Allow-Origin" not in reply.headers
+    assert reply.headers["X-Request-Id"] == "mine-1"
+
+
+def test_who_neither_sends_nor_closes_is_left_after_a_while(
+    worker: BoundedWorker, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_SILENT_SECONDS", 0.0)
+    pair.ours.close(graceful=True)
+    assert (worker.nr_conns, worker.under_way) == (1, 0)
+
+    worker.murder_pending()
+
+    assert (worker.nr_conns, list(worker.closing)) == (0, [])
+    assert pair.ours.sock.fileno() == -1
+
+
+def test_who_sends_a_little_for_ever_is_left_as_well(
+    worker: BoundedWorker, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_DROPPING_SECONDS", 0.0)
+    pair.ours.close(graceful=True)
+    pair.client.sendall(b"x")
+    run_loop(worker)
+
+    worker.murder_pending()
+
+    assert pair.ours.sock.fileno() == -1
+
+
+def test_only_so_many_are_waited_for(worker: BoundedWorker, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "_CLOSING_MAX", 1)
+    near, far = socket.socketpair()
+    earlier = Connection(worker.cfg, near, None, None, worker._close_in_peace)
+    with far:
+        earlier.close(graceful=True)
+
+        pair.ours.close(graceful=True)
+
+        assert list(worker.closing) == [pair.ours]
+        assert far.recv(1) == b""
+
+
+@pytest.mark.parametrize(("under_way", "stays"), [(1, True), (0, False)])
+def test_a_worker_that_has_served_its_time_stays_until_nothing_is_under_way(
+    worker: BoundedWorker, under_way: int, stays: bool
+) -> None:
+    served: Any = worker
+    served._recycle_at, served.nr, served.nr_conns = 10, 10, under_way
+
+    worker.notify()
+
+    assert worker.alive is stays
