@@ -184,6 +184,9 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         self.closing.append(conn)
 
     def _drop_input(self, conn: Connection, client: socket.socket) -> None:
+        if client.fileno() < 0:
+            # It made room for another one in the same round of events.
+            return
         try:
             dropped = client.recv_into(self._sink)
         except BlockingIOError:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,9 +116,10 @@ class Crowd:
 
     def ask(self, seconds: float) -> None:
         received: dict[socket.socket, bytes] = {}
-        with selectors.DefaultSelector() as selector:
+        with ExitStack() as stack:
+            selector = stack.enter_context(selectors.DefaultSelector())
             for number in range(self.size):
-                client = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+                client = stack.enter_context(socket.create_connection(("127.0.0.1", self.port), timeout=10))
                 received[client] = b""
                 selector.register(client, selectors.EVENT_READ)
                 client.sendall(get("/projects", X_User_Id=f"crowd-{number}", Origin=ORIGIN, Connection="close"))
@@ -130,7 +132,6 @@ class Crowd:
                     received[client] += piece
                     if not piece:
                         selector.unregister(client)
-                        client.close()
                         self.answers.append(reply_from(received[client]))
                         self.waits.append(time.monotonic() - started)
         assert len(self.answers) == self.size, "somebody got no answer"
@@ -141,11 +142,10 @@ def resident_megabytes(pid: int) -> float:
     return pages * 4096 / 2**20
 
 
-@pytest.mark.parametrize("threads", [2])
 def test_who_would_wait_too_long_is_told_at_once_and_all_others_are_served(
-    serve: Served, slow_database: SlowDatabase, threads: int
+    serve: Served, slow_database: SlowDatabase
 ) -> None:
-    waiting = 6
+    threads, waiting = 2, 6
     app = serve(workers=1, WEB_THREADS=str(threads), MAX_WAITING_REQUESTS=str(waiting))
     (worker,) = app.workers()
     slow_database()

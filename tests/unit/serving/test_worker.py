@@ -134,6 +134,17 @@ def test_only_so_many_are_waited_for(worker: BoundedWorker, pair: Pair, monkeypa
         assert far.recv(1) == b""
 
 
+def test_what_arrives_in_the_round_in_which_a_connection_is_closed_does_no_harm(worker: BoundedWorker, pair: Pair) -> None:
+    pair.ours.close(graceful=True)
+    pair.client.sendall(b"x")
+    ((ready, _),) = worker.poller.select(5)
+    worker._close_now(pair.ours)
+
+    ready.data(ready.fileobj)
+
+    assert (worker.nr_conns, list(worker.closing)) == (0, [])
+
+
 @pytest.mark.parametrize(("under_way", "stays"), [(1, True), (0, False)])
 def test_a_worker_that_has_served_its_time_stays_until_nothing_is_under_way(
     worker: BoundedWorker, under_way: int, stays: bool
