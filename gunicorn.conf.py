@@ -45,11 +45,9 @@ control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:
-    """Let a new worker learn how the cache stands, so that its first writes need not wait for that."""
-    cache = worker.wsgi.extensions["projectapi"].cache
-    if cache is not None:
-        # In the background: with the database away a worker must start all the same.
-        threading.Thread(target=cache.prepare, name="cache-prepare", daemon=True).start()
+    """Let a new worker look for its servers and learn how the cache stands, so that its first requests need not."""
+    # In the background: with the database away a worker must start all the same.
+    threading.Thread(target=worker.wsgi.extensions["projectapi"].prepare, name="prepare", daemon=True).start()
 
 
 def on_starting(server: Any) -> None:

@@ -15,6 +15,7 @@ from projectapi.api import (
     health,
     idempotency,
     media,
+    performance,
     projects,
     rendering,
     timeline,
@@ -37,4 +38,6 @@ def init_app(app: Flask, *, max_body_bytes: int, cors_origins: Collection[str]) 
     idempotency.init_app(app)
     for room in (errors, health, docs, auth, projects, timeline, rendering, media, transcriptions):
         app.register_blueprint(room.blueprint)
+    health.init_app(app)
+    performance.init_app(app)
     fast_reads.init_app(app, app.extensions["projectapi"], cors_origins)
