@@ -57,19 +57,16 @@ def worker_exit(server: Any, worker: Any) -> None:
     # A worker that was stopped while it started has no application.
     app = getattr(worker, "wsgi", None)
     if app is not None:
-        if worker.preparation is not None:
-            worker.preparation.join(3.0)
+        worker.preparation.join(3.0)
         app.extensions["projectapi"].close()
 
 
 def post_worker_init(worker: Any) -> None:
-    """Let a new worker learn how the cache stands, so that its first writes need not wait for that."""
-    cache = worker.wsgi.extensions["projectapi"].cache
-    worker.preparation = None
-    if cache is not None:
-        # In the background: with the database away a worker must start all the same.
-        worker.preparation = threading.Thread(target=cache.prepare, name="cache-prepare", daemon=True)
-        worker.preparation.start()
+    """Let a new worker look for its servers and learn how the cache stands, so that its first requests need not."""
+    # In the background: with the database away a worker must start all the same.
+    prepare = worker.wsgi.extensions["projectapi"].prepare
+    worker.preparation = threading.Thread(target=prepare, name="prepare", daemon=True)
+    worker.preparation.start()
 
 
 def on_starting(server: Any) -> None:

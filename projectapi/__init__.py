@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -12,14 +15,18 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from projectapi import api, cli, devstack
+from projectapi.errors import ProjectApiError
 from projectapi.infra.cache_setup import connect_cache
+from projectapi.infra.database_circuit import DatabaseCircuit
 from projectapi.infra.logs import set_up_logging
 from projectapi.infra.mongo import connect
 from projectapi.infra.redis_client import RedisLink
 from projectapi.infra.retry import Retry
+from projectapi.infra.server_watch import ServerWatch
 from projectapi.media import MediaRoom
+from projectapi.media.disk_check import DiskCheck
 from projectapi.project import FRESH_START
-from projectapi.protocols import Backend
+from projectapi.protocols import Backend, DatabaseSchema
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.stores.announced import Announced, Owners
@@ -27,6 +34,7 @@ from projectapi.stores.assembly import behind_cache, mongo_stores
 from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettings, MongoControlStore
 from projectapi.stores.database_info import CheckedRetry
 from projectapi.stores.database_schema import MongoDatabaseSchema
+from projectapi.stores.health_checks import CacheCheck, DatabaseCheck, NoCacheCheck, SchemaCheck
 from projectapi.stores.history_sweep import Announce, unannounced
 from projectapi.stores.housekeeping import MongoHousekeeping
 from projectapi.timeline.retention import RetentionPolicy
@@ -56,16 +64,19 @@ def create_app(
 
     # The servers: those of the settings, or their stand-ins, or what the caller brought along.
     redis_url: str | redis.Redis | None = redis_client
+    watch = ServerWatch()
     if mongo_client is None:
         servers = devstack.provide_for(config)
         pool = {"max_pool_size": config.mongodb_max_pool_size, "min_pool_size": config.mongodb_min_pool_size}
-        mongo_client = connect(app, servers.mongodb_uri, **pool)
+        mongo_client = connect(app, servers.mongodb_uri, **pool, listeners=[watch])
+        watch.follow(mongo_client)
         redis_url = redis_url or servers.redis_url
 
     # The parts, and the doors to them.
+    circuit = DatabaseCircuit(watch)
     if redis_url:
         redis_client = connect_cache(app, redis_url, default_timeout_seconds=config.cache_ttl_seconds)
-    backend = app.extensions["projectapi"] = _backend(config, mongo_client, redis_client)
+    backend = app.extensions["projectapi"] = _backend(config, mongo_client, circuit, redis_client)
     api.init_app(
         app,
         max_body_bytes=config.max_body_bytes,
@@ -79,14 +90,19 @@ def create_app(
     if own_client and config.mongodb_uri is None and devstack.is_serving():
         # A database of our own making: nobody else sets it up for plain `flask run`.
         backend.schema.set_up()
+    elif own_client and cli.is_development_server():
+        # With gunicorn the workers do that, each for itself.
+        threading.Thread(target=backend.prepare, name="prepare", daemon=True).start()
     return app
 
 
-def _backend(config: Config, client: MongoClient[dict[str, Any]], redis_client: redis.Redis | None) -> Backend:
-    database = client[config.mongodb_database]
-    engine = _cache_engine(config, redis_client, database) if redis_client else None
-    schema = MongoDatabaseSchema(database, Retry(deadline_seconds=config.database_deadline_seconds), mongodb_schema())
-    retry = CheckedRetry(schema.refuse_newer, deadline_seconds=config.database_deadline_seconds)
+def _backend(
+    config: Config, client: MongoClient[dict[str, Any]], circuit: DatabaseCircuit, redis_client: redis.Redis | None
+) -> Backend:
+    database, seconds = client[config.mongodb_database], config.database_deadline_seconds
+    engine = _cache_engine(config, redis_client, database, circuit) if redis_client else None
+    schema = MongoDatabaseSchema(database, Retry(deadline_seconds=seconds, circuit=circuit), mongodb_schema())
+    retry = CheckedRetry(schema.refuse_newer, deadline_seconds=seconds, circuit=circuit)
     stores = mongo_stores(database, retry, answers)
     announce: Announce = unannounced
     if engine is None:
@@ -107,7 +123,15 @@ def _backend(config: Config, client: MongoClient[dict[str, Any]], redis_client: 
         housekeeping=MongoHousekeeping(database, retry, videos, announce),
         retention=_retention(config),
         schema=schema,
-        close=lambda: _close(client, redis_client),
+        # What `/health/ready` looks at, in this order; further checks go here.
+        checks=(
+            DatabaseCheck(database, circuit),
+            NoCacheCheck() if engine is None else CacheCheck(engine),
+            DiskCheck(config.media_dir, config.max_upload_bytes),
+            SchemaCheck(schema),
+        ),
+        prepare=partial(_prepare, schema, engine),
+        close=partial(_close, client, redis_client),
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
         max_upload_bytes=config.max_upload_bytes,
@@ -120,14 +144,24 @@ def _close(client: MongoClient[dict[str, Any]], redis_client: redis.Redis | None
         redis_client.connection_pool.disconnect()
 
 
+def _prepare(schema: DatabaseSchema, engine: CacheEngine | None) -> None:
+    """Have the servers looked for before the first request comes; the log says when MongoDB is away. Does not raise."""
+    if engine is not None:
+        engine.prepare()
+    with suppress(ProjectApiError):
+        schema.versions()
+
+
 def _retention(config: Config) -> RetentionPolicy:
     hours, days = config.history_keep_all_hours, config.history_keep_hourly_days
     return RetentionPolicy(keep_all=timedelta(hours=hours), hourly=timedelta(days=days))
 
 
-def _cache_engine(config: Config, client: redis.Redis, database: Database[dict[str, Any]]) -> CacheEngine:
+def _cache_engine(
+    config: Config, client: redis.Redis, database: Database[dict[str, Any]], circuit: DatabaseCircuit
+) -> CacheEngine:
     kinds = dict.fromkeys(CacheSettings().ttl_seconds, config.cache_ttl_seconds) | dict(config.cache_ttls)
     copy_seconds = CacheSettings().copy_seconds if config.stale_if_error else 0.0
     settings = CacheSettings(ttl_seconds=kinds, copy_seconds=copy_seconds, representation=__version__)
-    control = MongoControlStore(database[CONTROL_COLLECTION])
+    control = MongoControlStore(database[CONTROL_COLLECTION], circuit=circuit)
     return CacheEngine(RedisLink(client, layout=settings.layout), control, settings)

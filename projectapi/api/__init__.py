@@ -17,6 +17,7 @@ from projectapi.api import (
     health,
     idempotency,
     media,
+    performance,
     projects,
     rate_limits,
     rendering,
@@ -53,6 +54,8 @@ def init_app(
     idempotency.init_app(app)
     for room in (errors, health, docs, auth, projects, timeline, rendering, media, transcriptions):
         app.register_blueprint(room.blueprint)
+    health.init_app(app)
+    performance.init_app(app)
     if not rate_limits_per_client:
         # Past it nobody counts; and counting costs what it saves.
         fast_reads.init_app(app, app.extensions["projectapi"], cors_origins, strict_transport=strict_transport)

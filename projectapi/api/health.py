@@ -1,13 +1,39 @@
-"""The addresses that say who this is and whether it is well."""
+"""The addresses that say who this is and whether it is well; none of them needs a database to answer."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+import time
+from typing import Any
 
+from flask import Blueprint, Flask, Response, current_app, jsonify
+
+from projectapi.api.checkup import Checkup, described, overall
 from projectapi.api.context import backend
-from projectapi.project import FRESH_START
+from projectapi.project import FRESH_START, now
+from projectapi.protocols import State
+from projectapi.schemas.times import wire_time
 
 blueprint = Blueprint("health", __name__)
+
+_CHECKUP = "projectapi.checkup"
+_STARTED = time.monotonic()
+
+
+def init_app(app: Flask) -> None:
+    """Give `app` its checkup."""
+    app.extensions[_CHECKUP] = Checkup(app.extensions["projectapi"].checks)
+
+
+def checkup() -> Checkup:
+    """Return the checkup of this application."""
+    found = current_app.extensions[_CHECKUP]
+    assert isinstance(found, Checkup)
+    return found
+
+
+def uptime_seconds() -> float:
+    """Return for how long this worker process runs."""
+    return round(time.monotonic() - _STARTED, 3)
 
 
 @blueprint.get("/")
@@ -19,10 +45,78 @@ def describe() -> Response:
 @blueprint.get("/health")
 def check_alive() -> Response:
     """Say that this process answers."""
-    return jsonify({"status": "healthy"})
+    return _fresh({"status": "healthy"})
+
+
+@blueprint.get("/health/ready")
+def check_ready() -> Response:
+    """Say how each part is; 503 only when work cannot be accepted."""
+    return _report()
+
+
+@blueprint.get("/health/health")
+def check_health() -> Response:
+    """Say that this process answers, since when and in which version."""
+    return _fresh(_signed({"status": "healthy", "uptime_seconds": uptime_seconds()}))
+
+
+@blueprint.get("/health/health/detailed")
+def check_in_detail() -> Response:
+    """Say how each part is; always 200, as this address is for people."""
+    response = _report(uptime_seconds=uptime_seconds())
+    response.status_code = 200
+    return response
+
+
+@blueprint.get("/health/status")
+def show_status() -> Response:
+    """Say in one word how this service is."""
+    return _fresh(_signed({"status": overall(checkup().results()).value, "uptime_seconds": uptime_seconds()}))
+
+
+@blueprint.get("/health/metrics")
+def show_metrics() -> Response:
+    """Say how long each part took to answer, in milliseconds, and for how long this worker runs."""
+    results = checkup().results()
+    took = {name: round(result.seconds * 1000, 1) for name, result in results.items()}
+    return _fresh(_signed({"uptime_seconds": uptime_seconds(), "check_milliseconds": took}))
+
+
+@blueprint.get("/health/readiness")
+def check_readiness() -> Response:
+    """Say whether work can be accepted; 503 when it cannot."""
+    is_ready = overall(checkup().results()) is not State.UNHEALTHY
+    return _fresh(_signed({"status": "ready" if is_ready else "not ready"}), 200 if is_ready else 503)
+
+
+@blueprint.get("/health/liveness")
+def check_liveness() -> Response:
+    """Say that this process answers."""
+    return _fresh(_signed({"status": "alive"}))
 
 
 @blueprint.route("/test", methods=["GET", "POST"])
 def test_connection() -> Response:
     """Answer whoever wants to see whether the API can be reached."""
     return jsonify({"message": "projectapi can be reached"})
+
+
+def _report(**more: Any) -> Response:
+    results = checkup().results()
+    state = overall(results)
+    status = 503 if state is State.UNHEALTHY else 200
+    return _fresh(_signed({"status": state.value, "checks": described(results), **more}), status)
+
+
+def _signed(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "version": backend().version, "timestamp": wire_time(now())}
+
+
+def _fresh(body: dict[str, Any], status: int = 200) -> Response:
+    """Return an answer that nobody on the way keeps."""
+    response = jsonify(body)
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    if status == 503:
+        response.headers["Retry-After"] = "5"
+    return response

@@ -11,7 +11,7 @@ from flask_limiter import Limiter, RateLimitExceeded
 from projectapi.api.errors import render
 from projectapi.errors import TooManyRequests
 
-_EXEMPT = ("health.check_alive",)
+_EXEMPT = {"health", "metrics"}
 
 
 def init_app(app: Flask, limits: str, redis_pool: Any) -> None:
@@ -32,7 +32,7 @@ def init_app(app: Flask, limits: str, redis_pool: Any) -> None:
         request_identifier=lambda: request.endpoint or "unknown",
     )
     limiter.init_app(app)
-    limiter.request_filter(lambda: request.endpoint in _EXEMPT)
+    limiter.request_filter(lambda: request.path.split("/")[1] in _EXEMPT)
     app.register_error_handler(RateLimitExceeded, _render)
 
 

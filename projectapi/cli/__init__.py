@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import click
 from flask import Flask
 
 from projectapi.cli.cache import cache
@@ -14,3 +15,9 @@ def init_app(app: Flask) -> None:
     """Give `app` its commands."""
     for command in (cache, db, dev_command, trash):
         app.cli.add_command(command)
+
+
+def is_development_server() -> bool:
+    """Tell whether this process is `flask run`."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.info_name == "run"

@@ -9,8 +9,12 @@ from typing import cast
 import click
 from flask import current_app
 
-from projectapi.errors import ProjectApiError
+from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, ProjectApiError
 from projectapi.protocols import Backend
+
+_LOOK_FOR_IT = (
+    "See that it runs, that MONGODB_URI names it, and that its network access list lets this machine in; then run this again."
+)
 
 
 def backend() -> Backend:
@@ -23,6 +27,10 @@ def ending_with(sentence: str) -> Iterator[None]:
     """End the command with `sentence` and the reason when something of projectapi goes wrong inside the block."""
     try:
         yield
+    except OutcomeUnknown as error:
+        raise click.ClickException(f"{sentence} MongoDB went away in the middle of it. {_LOOK_FOR_IT}") from error
+    except DatabaseUnavailable as error:
+        raise click.ClickException(f"{sentence} MongoDB cannot be reached. {_LOOK_FOR_IT}") from error
     except ProjectApiError as error:
         raise click.ClickException(f"{sentence} {error.__cause__ or error.text}") from error
 

@@ -55,6 +55,11 @@ def means_no_server(error: BaseException | None) -> bool:
     return isinstance(error, AutoReconnect) and not isinstance(error, NetworkTimeout)
 
 
+def timed_out(error: BaseException | None) -> bool:
+    """Tell whether an operation ended because its time was up."""
+    return isinstance(error, PyMongoError) and error.timeout
+
+
 def leaves_outcome_unknown(error: BaseException) -> bool:
     """Tell whether a write that failed with `error` may have been done all the same.
 

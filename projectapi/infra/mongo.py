@@ -11,8 +11,11 @@ from flask_pymongo.wrappers import MongoClient as FlaskMongoClient
 from pymongo import ReadPreference
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flask import Flask
     from pymongo import MongoClient
+    from pymongo.monitoring import _EventListener
 
 Document = dict[str, Any]
 
@@ -33,11 +36,14 @@ _OPTIONS: dict[str, Any] = {
 log = logging.getLogger("projectapi.mongo")
 
 
-def connect(app: Flask, uri: str, *, max_pool_size: int, min_pool_size: int) -> MongoClient[Document]:
+def connect(
+    app: Flask, uri: str, *, max_pool_size: int, min_pool_size: int, listeners: Sequence[_EventListener] = ()
+) -> MongoClient[Document]:
     """Return the process' MongoClient, which connects at first use and so after gunicorn's fork.
 
     The hosts behind a ``mongodb+srv://`` address, too, are looked up at first use. Options inside `uri` win over ours; those
-    that weaken what projectapi promises are named in the log. The client is in ``app.extensions["pymongo"].cx``.
+    that weaken what projectapi promises are named in the log. `listeners` hear the driver's monitoring events. The client is in
+    ``app.extensions["pymongo"].cx``.
     """
     options = {"maxPoolSize": max_pool_size, "minPoolSize": min_pool_size, **_OPTIONS}
     # PyMongo lets keyword arguments override the URI; here the operator's URI has the last word.
@@ -47,7 +53,7 @@ def connect(app: Flask, uri: str, *, max_pool_size: int, min_pool_size: int) -> 
     options = {name: value for name, value in options.items() if name.lower() not in named}
     # Not PyMongo.init_app: it looks mongodb+srv:// addresses up at once, and a worker could not start while DNS is away.
     pymongo = PyMongo()
-    pymongo.cx = client = FlaskMongoClient(uri, connect=False, tz_aware=True, **options)
+    pymongo.cx = client = FlaskMongoClient(uri, connect=False, tz_aware=True, event_listeners=listeners, **options)
     app.extensions["pymongo"] = pymongo
     if weakened := _weakened_promises(client):
         log.warning("Options in the MongoDB connection string (%s) weaken what projectapi promises.", "; ".join(weakened))

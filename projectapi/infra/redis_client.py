@@ -26,7 +26,8 @@ Reply = Any
 """What Redis answers, undecoded: bytes, int, None or a list of these."""
 
 TIMEOUT_SECONDS = 0.2
-BREAKER_PAUSE_SECONDS = 1.0
+BREAKER_PAUSE_SECONDS = 0.75
+"""So that a Redis that is back is used within a second; while it hangs, one caller waits for a time-out in each pause."""
 _IN_HAND_SECONDS = 1.0
 """For so long a connection counts as sound after it answered."""
 

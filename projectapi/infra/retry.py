@@ -7,6 +7,7 @@ asks the database whether the write was done before it is sent again.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -15,22 +16,30 @@ from pymongo.errors import PyMongoError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_exponential_jitter
 
 from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, ProjectApiError
-from projectapi.infra.driver_errors import is_transient, leaves_outcome_unknown, means_no_server, translated
+from projectapi.infra.database_circuit import DatabaseCircuit
+from projectapi.infra.driver_errors import is_transient, leaves_outcome_unknown, timed_out, translated
 
 T = TypeVar("T")
 
 
-_WHILE_AWAY_SECONDS = 1.0
-
-
 class Retry:
-    """Runs database operations: `attempts` times at the most, inside `deadline_seconds` all together."""
+    """Runs database operations: `attempts` times at the most, inside `deadline_seconds` all together.
 
-    def __init__(self, *, deadline_seconds: float = 8.0, attempts: int = 3, first_wait_seconds: float = 0.1) -> None:
+    How long they wait for a MongoDB that is away, and whether at all, is for `circuit` to say (one of its own when missing).
+    """
+
+    def __init__(
+        self,
+        *,
+        deadline_seconds: float = 8.0,
+        attempts: int = 3,
+        first_wait_seconds: float = 0.1,
+        circuit: DatabaseCircuit | None = None,
+    ) -> None:
         self._deadline_seconds = deadline_seconds
         self._attempts = attempts
         self._first_wait_seconds = first_wait_seconds
-        self._is_away = False
+        self._circuit = circuit or DatabaseCircuit()
 
     def read(self, operation: Callable[[], T]) -> T:
         """Run an operation that changes nothing. Raises DatabaseUnavailable."""
@@ -73,15 +82,28 @@ class Retry:
             raise
 
     def _run(self, operation: Callable[[], T]) -> T:
-        # While MongoDB is known to be away, nobody waits for it in full: each request asks shortly whether it is back.
-        seconds = min(self._deadline_seconds, _WHILE_AWAY_SECONDS) if self._is_away else self._deadline_seconds
+        started = time.monotonic()
+        seconds = self._circuit.seconds_for(self._deadline_seconds)
+        try:
+            return self._run_within(seconds, operation)
+        except DatabaseUnavailable as error:
+            left = self._deadline_seconds - (time.monotonic() - started)
+            if seconds >= self._deadline_seconds or left <= 0 or not self._is_merely_slow(error.__cause__):
+                raise
+        # The haste was for a server that is gone. This one is there and slow, and gets what is left of the usual time.
+        return self._run_within(left, operation)
+
+    def _is_merely_slow(self, cause: BaseException | None) -> bool:
+        return cause is not None and timed_out(cause) and is_transient(cause) and self._circuit.hears_server
+
+    def _run_within(self, seconds: float, operation: Callable[[], T]) -> T:
         try:
             with translated(), pymongo.timeout(seconds):
                 result = self._retrying(seconds)(operation)
         except ProjectApiError as error:
-            self._is_away = means_no_server(error.__cause__)
+            self._circuit.failed(error.__cause__)
             raise
-        self._is_away = False
+        self._circuit.succeeded()
         return result
 
     def _retrying(self, seconds: float) -> Retrying:

@@ -8,6 +8,7 @@ from projectapi.protocols.answers import CODINGS, Answer, Answers
 from projectapi.protocols.backend import Backend
 from projectapi.protocols.caching import Cache, CacheStatus
 from projectapi.protocols.files import IncomingFile, TrimmedFile, VideoFiles
+from projectapi.protocols.health import Check, Finding, State
 from projectapi.protocols.idempotency import IdempotencyStore, RecordedAnswer, Remembered
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
@@ -20,6 +21,7 @@ from projectapi.protocols.upkeep import (
     Housekeeping,
     MigrationReport,
     PurgeReport,
+    SchemaVersions,
     Trashed,
 )
 
@@ -30,9 +32,11 @@ __all__ = [
     "CODINGS",
     "Cache",
     "CacheStatus",
+    "Check",
     "CollectionStatus",
     "DatabaseSchema",
     "DatabaseStatus",
+    "Finding",
     "HistoryReport",
     "Housekeeping",
     "IdempotencyStore",
@@ -42,6 +46,8 @@ __all__ = [
     "PurgeReport",
     "RecordedAnswer",
     "Remembered",
+    "SchemaVersions",
+    "State",
     "TimelineStore",
     "TranscriptStore",
     "Trashed",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from projectapi.protocols.answers import Answers
 from projectapi.protocols.caching import Cache
 from projectapi.protocols.files import VideoFiles
+from projectapi.protocols.health import Check
 from projectapi.protocols.idempotency import IdempotencyStore
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
@@ -30,6 +31,8 @@ class Backend:
     housekeeping: Housekeeping
     retention: RetentionPolicy
     schema: DatabaseSchema
+    checks: Sequence[Check]
+    prepare: Callable[[], None]
     close: Callable[[], None]
     version: str
     ownership_enforced: bool

@@ -30,5 +30,8 @@ class Cache(Protocol):
     def purge(self) -> None:
         """Forget every answer, in all workers, before returning. Raises DatabaseUnavailable."""
 
+    def reaches_server(self) -> bool:
+        """Tell whether Redis answers now; False while it failed lately and is being spared."""
+
     def status(self) -> CacheStatus:
         """Return how the cache of this worker stands."""

@@ -113,6 +113,14 @@ class DatabaseStatus:
         return not any(c.to_migrate or c.missing_indexes or not c.has_validator for c in self.collections)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaVersions:
+    """The newest schema version that the code knows, and the one of the database: None when it was never set up."""
+
+    code: int
+    database: int | None
+
+
 class DatabaseSchema(Protocol):
     """Brings the database into the shape that this version of projectapi works with.
 
@@ -125,6 +133,9 @@ class DatabaseSchema(Protocol):
 
     def migrate(self, *, dry_run: bool = False) -> Sequence[MigrationReport]:
         """Bring all documents to the newest shape."""
+
+    def versions(self) -> SchemaVersions:
+        """Return the schema versions of code and database, by one small read."""
 
     def status(self) -> DatabaseStatus:
         """Return what shape the database is in."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 from pymongo.collection import Collection
 
 from projectapi.errors import DatabaseTooNew
+from projectapi.infra.database_circuit import DatabaseCircuit
 from projectapi.infra.retry import Retry
 from projectapi.stores.documents import Document
 
@@ -49,8 +50,10 @@ class CheckedRetry(Retry):
     documents of a newer shape that appear later are refused one by one, when they are read.
     """
 
-    def __init__(self, check: Callable[[], None], *, deadline_seconds: float) -> None:
-        super().__init__(deadline_seconds=deadline_seconds)
+    def __init__(
+        self, check: Callable[[], None], *, deadline_seconds: float, circuit: DatabaseCircuit | None = None
+    ) -> None:
+        super().__init__(deadline_seconds=deadline_seconds, circuit=circuit)
         self._check = check
         self._passed = False
 

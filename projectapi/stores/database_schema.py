@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pymongo.database import Database
 
 from projectapi.infra.retry import Retry
-from projectapi.protocols import CollectionStatus, DatabaseSchema, DatabaseStatus, MigrationReport
+from projectapi.protocols import CollectionStatus, DatabaseSchema, DatabaseStatus, MigrationReport, SchemaVersions
 from projectapi.stores.collections import INDEXES, set_up, validators
 from projectapi.stores.database_info import METADATA, DatabaseInfo
 from projectapi.stores.documents import Document
@@ -46,6 +46,10 @@ class MongoDatabaseSchema(DatabaseSchema):
             # Before the first document: an older program must not meet what it does not understand.
             self._info.raise_to_latest()
         return self._migrator.run(dry_run=dry_run)
+
+    def versions(self) -> SchemaVersions:
+        """See `DatabaseSchema.versions`."""
+        return SchemaVersions(code=self._migrations.latest, database=self._info.version())
 
     def status(self) -> DatabaseStatus:
         """See `DatabaseSchema.status`."""

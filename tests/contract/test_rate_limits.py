@@ -59,6 +59,7 @@ def test_whether_it_lives_and_preflights_may_be_asked_without_end(limited: Flask
 
     preflight = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
     assert limited.get("/health").status_code == 200
+    assert limited.get("/health/liveness").status_code == 200
     assert limited.options("/projects", headers=preflight).status_code == 200
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from projectapi.errors import DatabaseUnavailable
+from projectapi.infra.database_circuit import within
 
 _CLOCK_MARGIN = 1.1
 """Monotonic clocks of different machines run at the same rate within a few per cent."""
@@ -20,6 +21,9 @@ _REFRESH_FROM = 0.6
 """Share of the trusted time after which one request renews it, before it runs out for all of them at once."""
 
 _START_PAUSE_SECONDS = 1.0
+
+_LOOK_SECONDS = 1.0
+"""How long a request that can do without Redis waits for the document; what must know it waits longer, through an election."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class ControlState:
 
 
 class ControlStore(Protocol):
-    """Keeps the one control document. Both methods raise DatabaseUnavailable within a short deadline of their own."""
+    """Keeps the one control document. Both methods raise DatabaseUnavailable within a deadline of their own."""
 
     def read(self) -> ControlState | None:
         """Return the newest state that a majority has acknowledged, None before there is one."""
@@ -133,8 +137,9 @@ class Control:
         if not self._may_start(state):
             return None
         try:
-            self.switch(state, on=True, server=server)
-            fresh = self.observe()
+            with within(_LOOK_SECONDS):
+                self.switch(state, on=True, server=server)
+                fresh = self.observe()
         except DatabaseUnavailable:
             return None
         return fresh if fresh.on else None
@@ -154,7 +159,8 @@ class Control:
             return knowledge.state
         if self._claims_refresh(now):
             try:
-                self.observe()
+                with within(_LOOK_SECONDS):
+                    self.observe()
             except DatabaseUnavailable:
                 # With the database away not every read has to find that out for itself.
                 self._refresh_due_at = self._clock.monotonic() + self._trust_seconds

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from projectapi.errors import DatabaseUnavailable
+from projectapi.infra.database_circuit import within
 from projectapi.infra.redis_client import RedisUnavailable
 from projectapi.stores.cache.control import Clock, Control, ControlStore
 from projectapi.stores.cache.entry import Entry, Head, MalformedEntry
@@ -119,16 +120,23 @@ class CacheEngine:
         (`Entry.has_body`). An answer with outcome STALE is the last known one, and is given only when `load` raised
         DatabaseUnavailable. Raises what `load` raises.
         """
-        try:
-            reading = self._reader.read(key, load, etags) or Reading(load(), Outcome.BYPASS)
-        except DatabaseUnavailable:
-            copy = self._last_known(key)
-            if copy is None:
-                raise
-            reading = copy
+        reading = self._read_or_recall(key, load, etags) or self._read(key, load, etags)
         with self._counting:
             self._counts[key.kind, reading.outcome] += 1
         return reading
+
+    def _read(self, key: CacheKey, load: Load, etags: Collection[str]) -> Reading:
+        return self._reader.read(key, load, etags) or Reading(load(), Outcome.BYPASS)
+
+    def _read_or_recall(self, key: CacheKey, load: Load, etags: Collection[str]) -> Reading | None:
+        """Return the current answer, or after a short while the last known one; None without either."""
+        if not self.settings.copy_seconds:
+            return None
+        try:
+            with within(self.settings.recall_seconds):
+                return self._read(key, load, etags)
+        except DatabaseUnavailable:
+            return self._last_known(key)
 
     def writing(self, project_id: str, owner: str | None) -> AbstractContextManager[Write]:
         """Surround one write to a project; `owner` is whose lists show it (see Writer.writing)."""
@@ -141,6 +149,10 @@ class CacheEngine:
         """
         self._control.forget_everything()
         self._local.clear()
+
+    def reaches_server(self) -> bool:
+        """Tell whether Redis answers now; False while it failed lately and is being spared."""
+        return self._identify() is not None
 
     def status(self) -> CacheStatus:
         """Return how the cache of this worker stands."""
@@ -168,8 +180,6 @@ class CacheEngine:
         The copy in Redis goes when a newer state was acknowledged; what this worker holds in memory does not, and so is asked
         only when Redis cannot be. A worker that was started while the database is away takes the copy that it finds.
         """
-        if not self.settings.copy_seconds:
-            return None
         state = self._control.known
         try:
             stored = self._shared.copy(state.server or None if state else None, key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pymongo
@@ -9,7 +11,8 @@ from pymongo import ReadPreference, WriteConcern
 from pymongo.collection import Collection
 from pymongo.read_concern import ReadConcern
 
-from projectapi.errors import Conflict
+from projectapi.errors import Conflict, ProjectApiError
+from projectapi.infra.database_circuit import DatabaseCircuit
 from projectapi.infra.driver_errors import translated
 from projectapi.stores.cache.control import ControlState
 
@@ -20,8 +23,15 @@ _ID = "main"
 class MongoControlStore:
     """Reads and swaps the document on the primary, with majority concerns and a deadline of its own in seconds."""
 
-    def __init__(self, collection: Collection[dict[str, Any]], *, deadline_seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        collection: Collection[dict[str, Any]],
+        *,
+        deadline_seconds: float = 2.5,
+        circuit: DatabaseCircuit | None = None,
+    ) -> None:
         self._deadline_seconds = deadline_seconds
+        self._circuit = circuit or DatabaseCircuit()
         self._collection = collection.with_options(
             read_preference=ReadPreference.PRIMARY,
             read_concern=ReadConcern("majority"),
@@ -30,7 +40,7 @@ class MongoControlStore:
 
     def read(self) -> ControlState | None:
         """Return the newest state that a majority has acknowledged, None before there is one. Raises DatabaseUnavailable."""
-        with translated(), pymongo.timeout(self._deadline_seconds):
+        with self._in_time():
             found = self._collection.find_one({"_id": _ID})
         if found is None:
             return None
@@ -43,10 +53,22 @@ class MongoControlStore:
         """
         fields = {"epoch": new.epoch, "mode": "on" if new.on else "off", "server": new.server, "copies": new.copies}
         try:
-            with translated(), pymongo.timeout(self._deadline_seconds):
+            with self._in_time():
                 if old is None:
                     self._collection.insert_one({"_id": _ID, **fields})
                     return True
                 return self._collection.update_one({"_id": _ID, "epoch": old.epoch}, {"$set": fields}).matched_count == 1
         except Conflict:
             return False
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        seconds = self._circuit.seconds_for(self._deadline_seconds)
+        try:
+            # The driver repeats reads and single writes by itself as long as the time lasts.
+            with translated(), pymongo.timeout(seconds):
+                yield
+        except ProjectApiError as error:
+            self._circuit.failed(error.__cause__)
+            raise
+        self._circuit.succeeded()

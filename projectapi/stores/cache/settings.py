@@ -23,6 +23,7 @@ class CacheSettings:
 
     `ttl_seconds` names every kind of answer: all but ``list`` are answers about one project, and every write to a project makes
     all of these outdated. `trust_seconds` is L of the protocol: how long a worker relies on the control document that it read.
+    `recall_seconds` is how long a read waits for a database that does not answer before it falls back to a copy.
     `writer_seconds` must exceed the longest write. `representation` changes when a release changes what the answers look like.
     """
 
@@ -30,6 +31,7 @@ class CacheSettings:
     ttl_jitter: float = 0.1
     absent_seconds: float = 30.0
     copy_seconds: float = 24 * 3600.0
+    recall_seconds: float = 1.5
     generation_seconds: float = 3600.0
     lease_seconds: float = 5.0
     writer_seconds: float = 60.0

@@ -100,20 +100,13 @@ class Writer:
         a dead epoch would be cleaned while the old state lives on under the new one.
         """
         give_up_at = self._clock.monotonic() + self._settings.settle_seconds
-        state = self._observed()
+        state = self._control.observe()
         while state.on and not self._ended(state, write):
             if self._clock.monotonic() >= give_up_at:
                 raise DatabaseUnavailable
             self._control.switch(state, on=False)
             state = self._control.observe()
         self._clock.sleep(self._control.seconds_until_alone(state))
-
-    def _observed(self) -> ControlState:
-        """Read the control document. The write is done already: one slow answer must not make its outcome seem unknown."""
-        try:
-            return self._control.observe()
-        except DatabaseUnavailable:
-            return self._control.observe()
 
     def _announce(self, write: Write) -> None:
         state = self._control.trusted()

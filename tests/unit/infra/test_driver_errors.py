@@ -34,12 +34,14 @@ from pymongo.errors import (
     WriteConcernError,
     WriteError,
     WTimeoutError,
+    _OperationCancelled,
 )
 
 from projectapi.errors import Conflict, DatabaseUnavailable, ProjectApiError, TimelineTooLarge, ValidationFailed
 from projectapi.infra.driver_errors import is_transient, leaves_outcome_unknown, translate, translated
 
 AWAY, OURS, CONFLICT, TOO_LARGE = DatabaseUnavailable, ProjectApiError, Conflict, TimelineTooLarge
+STATUS = {AWAY: 503, OURS: 500, CONFLICT: 409, TOO_LARGE: 413}
 
 # class: (what it becomes, is it worth a repetition, may the write have been done all the same)
 TABLE: dict[type[Exception], tuple[type[ProjectApiError], bool, bool]] = {
@@ -47,6 +49,7 @@ TABLE: dict[type[Exception], tuple[type[ProjectApiError], bool, bool]] = {
     ProtocolError: (OURS, False, False),
     ConnectionFailure: (AWAY, True, True),
     AutoReconnect: (AWAY, True, True),
+    _OperationCancelled: (AWAY, True, True),
     NetworkTimeout: (AWAY, True, True),
     NotPrimaryError: (AWAY, True, False),
     ServerSelectionTimeoutError: (AWAY, True, False),
@@ -77,18 +80,18 @@ TABLE: dict[type[Exception], tuple[type[ProjectApiError], bool, bool]] = {
 
 
 def driver_classes() -> set[type[Exception]]:
-    """Return every public error that the installed driver can raise."""
+    """Return every error that the installed driver can raise; private ones reach us, too."""
     found = {
         thing
         for module in (pymongo.errors, bson.errors)
-        for name, thing in vars(module).items()
-        if inspect.isclass(thing) and issubclass(thing, PyMongoError | BSONError) and not name.startswith("_")
+        for thing in vars(module).values()
+        if inspect.isclass(thing) and issubclass(thing, PyMongoError | BSONError)
     }
     pending = [PyMongoError, BSONError]
     while pending:
         for child in pending.pop().__subclasses__():
             pending.append(child)
-            if child.__module__ in ("pymongo.errors", "bson.errors") and not child.__name__.startswith("_"):
+            if child.__module__ in ("pymongo.errors", "bson.errors"):
                 found.add(child)
     return found
 
@@ -116,7 +119,7 @@ def test_the_table_knows_every_error_of_the_driver_and_no_other() -> None:
 def test_every_error_becomes_one_of_ours_and_says_nothing_of_its_cause(kind: type[Exception]) -> None:
     error = translate(example(kind))
 
-    assert type(error) is TABLE[kind][0]
+    assert type(error) is TABLE[kind][0] and error.status == STATUS[TABLE[kind][0]]
     assert (error.text, error.detail) == (error.sentence, error.sentence)
     assert "secret" not in repr((error.args, error.headers, error.extra))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -22,7 +23,9 @@ from pymongo.errors import (
 )
 
 from projectapi.errors import Conflict, DatabaseUnavailable, OutcomeUnknown, ProjectApiError
+from projectapi.infra.database_circuit import DatabaseCircuit, within
 from projectapi.infra.retry import Retry
+from projectapi.infra.server_watch import ServerWatch
 
 DROPPED = AutoReconnect("connection closed")
 AWAY = ServerSelectionTimeoutError("no server")
@@ -199,8 +202,9 @@ def test_a_write_that_is_the_same_done_twice_is_just_repeated(retry: Retry) -> N
     assert (database.attempts, database.done) == (3, 3)
 
 
-def test_while_mongodb_is_known_to_be_away_nobody_waits_for_it_in_full() -> None:
-    retry = Retry(deadline_seconds=8, attempts=1)
+def test_while_mongodb_is_known_to_be_away_one_a_second_asks_shortly_and_nobody_else_waits() -> None:
+    now = 0.0
+    retry = Retry(deadline_seconds=8, attempts=1, circuit=DatabaseCircuit(monotonic=lambda: now))
     allowed: list[float] = []
 
     def note_deadline(error: Exception | None = None) -> None:
@@ -208,8 +212,13 @@ def test_while_mongodb_is_known_to_be_away_nobody_waits_for_it_in_full() -> None
         if error is not None:
             raise error
 
-    with pytest.raises(DatabaseUnavailable):
-        retry.read(lambda: note_deadline(AWAY))
+    def is_refused() -> bool:
+        with pytest.raises(DatabaseUnavailable):
+            retry.read(lambda: note_deadline(AWAY))
+        return True
+
+    assert is_refused() and is_refused() and is_refused()
+    now = 1.1
     retry.read(note_deadline)
     retry.read(note_deadline)
 
@@ -269,4 +278,42 @@ def test_nobody_sleeps_until_a_deadline_that_is_nearer_than_the_next_attempt() -
             Retry(deadline_seconds=0.5, first_wait_seconds=1.0).read(database.write)
 
     assert duration_of(give_up) < 0.2
+    assert database.attempts == 1
+
+
+class HeardServer(ServerWatch):
+    """A server whose heartbeat is heard, or is not."""
+
+    def __init__(self, *, heard: bool) -> None:
+        super().__init__()
+        self._heard = heard
+
+    def heard_within(self, seconds: float) -> bool:
+        return self._heard
+
+
+@pytest.mark.parametrize(("heard", "attempts"), [(True, 2), (False, 1)])
+def test_a_read_in_haste_gets_more_time_from_a_server_that_is_merely_slow(heard: bool, attempts: int) -> None:
+    allowed: list[float] = []
+
+    def slow() -> str:
+        allowed.append(_csot.get_timeout() or 0)
+        if len(allowed) == 1:
+            raise NetworkTimeout("no answer yet")
+        return "read"
+
+    retry = Retry(attempts=1, circuit=DatabaseCircuit(HeardServer(heard=heard)))
+    with suppress(DatabaseUnavailable), within(1.5):
+        retry.read(slow)
+
+    assert len(allowed) == attempts
+    assert allowed[0] <= 1.5 and all(7 < seconds <= 8 for seconds in allowed[1:])
+
+
+def test_a_pool_that_is_exhausted_is_not_asked_again_in_haste() -> None:
+    database = Database(*[WaitQueueTimeoutError("pool")] * 9)
+
+    with pytest.raises(DatabaseUnavailable), within(1.5):
+        Retry(circuit=DatabaseCircuit(HeardServer(heard=True))).read(database.write)
+
     assert database.attempts == 1

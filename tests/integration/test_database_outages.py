@@ -1,0 +1,295 @@
+"""MongoDB vanishes, hangs, is away at the start and comes back: nobody waits long, and nothing has to be restarted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from config import Config
+from projectapi import create_app
+from projectapi.devstack.servers import MONGODB, REDIS
+from projectapi.project import new_id
+from tests.contract.calls import create_project, save
+from tests.contract.shapes import assert_success
+from tests.contract.timelines import make_state
+from tests.errors_shape import assert_error
+from tests.harness.caller import Caller
+from tests.harness.killable import GunicornApp, KillableServer, running, set_up_database
+from tests.harness.tcp_proxy import Mode, TcpProxy
+from tests.harness.whole_app import ROOT, wait_for
+
+FALL_BACK_SECONDS = 2.0
+PATIENCE_SECONDS = 6.5
+AT_ONCE_SECONDS = 0.3
+NORMAL_SECONDS = 1.0
+HEALTH_SECONDS = 1.0
+HANG_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Servers:
+    """A database and a cache of their own, and how they are broken."""
+
+    folder: Path
+    mongodb: KillableServer
+    redis: KillableServer
+
+    def take_away(self, how: str) -> None:
+        """Let MongoDB vanish, or stand still with its connections open."""
+        if how == "killed":
+            self.mongodb.kill()
+        else:
+            self.mongodb.freeze()
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """The two servers, for all tests of this module."""
+    folder = tmp_path_factory.mktemp("away")
+    servers = Servers(folder, KillableServer(MONGODB, folder), KillableServer(REDIS, folder))
+    with running(servers.mongodb), running(servers.redis):
+        set_up_database(servers.mongodb.uri, servers.redis.uri, folder / "media")
+        yield servers
+
+
+@pytest.fixture
+def servers(both: Servers) -> Servers:
+    """Both servers, running, whatever the test before did to them."""
+    for server in (both.redis, both.mongodb):
+        server.thaw_or_start()
+    return both
+
+
+ClientMaker = Callable[..., FlaskClient]
+
+
+@pytest.fixture
+def make_client(servers: Servers) -> Iterator[ClientMaker]:
+    """Make clients of applications on these servers, with the deadlines that everybody has."""
+    with ExitStack() as stack:
+
+        def make(**settings: Any) -> FlaskClient:
+            uris = {"mongodb_uri": servers.mongodb.uri, "redis_url": servers.redis.uri}
+            app = create_app(Config(**{"app_env": "testing", "media_dir": servers.folder / "media", **uris, **settings}))
+            stack.callback(app.extensions["projectapi"].close)
+            return app.test_client()
+
+        yield make
+        servers.mongodb.thaw_or_start()
+
+
+@pytest.fixture
+def client(make_client: ClientMaker) -> FlaskClient:
+    """A client of one application."""
+    return make_client()
+
+
+@pytest.fixture
+def opened(client: FlaskClient) -> str:
+    """The address of a project with a timeline that somebody has just opened from the cache."""
+    project_id = create_project(client, "Holiday")
+    save(client, project_id, make_state())
+    path = f"/projects/{project_id}"
+    wait_for(lambda: client.get(path).headers["X-Cache"] == "HIT", HANG_SECONDS, "the project to be in the cache")
+    return path
+
+
+def timed(call: Callable[[], TestResponse]) -> tuple[float, TestResponse]:
+    """Return how long an answer took, and the answer."""
+    started = time.monotonic()
+    response = call()
+    return time.monotonic() - started, response
+
+
+def unopened(client: FlaskClient) -> TestResponse:
+    """Ask for something that no cache has."""
+    return client.get("/projects", headers={"X-User-Id": new_id()})
+
+
+def through(proxy: TcpProxy) -> str:
+    """Return the URI of MongoDB behind a proxy; the server names itself a replica set and would be found past it."""
+    return f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"
+
+
+def create_unwatched(client: FlaskClient) -> TestResponse:
+    """Create a project, which may fail."""
+    return client.post("/projects", json={"name": "Lost"})
+
+
+def rename(client: FlaskClient, path: str, name: str) -> TestResponse:
+    """Rename a project."""
+    return client.put(path, json={"name": name})
+
+
+def seconds_until_normal(client: FlaskClient, path: str) -> float:
+    """Return how long it takes until reads are current and writes are taken again."""
+    started = time.monotonic()
+    wait_for(lambda: client.get(path).headers.get("X-Cache") != "STALE", HANG_SECONDS, "a current answer")
+    wait_for(lambda: rename(client, path, "Back").status_code == 200, HANG_SECONDS, "a write to be taken")
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+def test_the_first_read_falls_back_soon_later_ones_at_once_and_all_is_normal_within_a_second(
+    client: FlaskClient, servers: Servers, opened: str, how: str
+) -> None:
+    known = client.get(opened).get_data()
+
+    # When MongoDB is gone
+    servers.take_away(how)
+
+    # Then the first read that notices has the last known state soon, and the next ones have it at once
+    took, answer = timed(lambda: client.get(opened))
+    while answer.headers["X-Cache"] != "STALE":
+        took, answer = timed(lambda: client.get(opened))
+        assert answer.status_code == 200
+    assert answer.get_data() == known
+    assert took < FALL_BACK_SECONDS
+    later = [timed(lambda: client.get(opened)) for _ in range(5)]
+    assert {answer.headers["X-Cache"] for _, answer in later} == {"STALE"}
+    assert max(seconds for seconds, _ in later) < AT_ONCE_SECONDS
+
+    # And what has nothing to fall back to is refused: first after an election's time, then at once
+    took, refused = timed(lambda: unopened(client))
+    assert_error(refused, 503, "database_unavailable")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert took < PATIENCE_SECONDS
+    for call in (unopened, lambda client: rename(client, opened, "Lost"), create_unwatched):
+        took, refused = timed(lambda call=call: call(client))
+        assert_error(refused, 503, "database_unavailable")
+        assert took < AT_ONCE_SECONDS
+
+    # When it answers again, then a second later nothing reminds of it
+    servers.mongodb.thaw_or_start()
+    assert seconds_until_normal(client, opened) < NORMAL_SECONDS
+    assert assert_success(client.get(opened))["name"] == "Back"
+
+
+def test_a_restart_of_mongodb_is_ridden_out_by_whoever_saves(
+    client: FlaskClient, servers: Servers, opened: str
+) -> None:
+    servers.mongodb.kill()
+    back = threading.Timer(1.0, servers.mongodb.start)
+    back.start()
+
+    answer = rename(client, opened, "Saved")
+    back.join()
+
+    assert assert_success(answer)["name"] == "Saved"
+
+
+def test_connections_that_drop_for_a_second_are_noticed_by_nobody_who_saves(
+    make_client: ClientMaker, servers: Servers
+) -> None:
+    with TcpProxy(servers.mongodb.port) as proxy:
+        client = make_client(mongodb_uri=through(proxy))
+        path = f"/projects/{create_project(client)}"
+        proxy.switch(Mode.DROP)
+        # Also by those who begin when it is known already
+        wait_for(lambda: client.get("/health/ready").status_code == 503, HANG_SECONDS, "MongoDB to be missed")
+        threading.Timer(1.0, lambda: proxy.switch(Mode.PASS)).start()
+
+        assert [rename(client, path, name).status_code for name in "abc"] == [200] * 3
+        assert assert_success(client.get(path))["name"] == "c"
+        client.application.extensions["projectapi"].close()
+
+
+def test_a_mongodb_that_swallows_everything_holds_nobody_for_long(make_client: ClientMaker, servers: Servers) -> None:
+    with TcpProxy(servers.mongodb.port) as proxy:
+        client = make_client(mongodb_uri=through(proxy))
+        path = f"/projects/{create_project(client)}"
+        proxy.switch(Mode.BLACKHOLE)
+
+        took, answer = timed(lambda: rename(client, path, "Lost"))
+        assert answer.status_code == 503 and took < HANG_SECONDS
+        took, answer = timed(lambda: rename(client, path, "Lost"))
+        assert answer.status_code == 503 and took < AT_ONCE_SECONDS
+
+        proxy.switch(Mode.PASS)
+        wait_for(lambda: rename(client, path, "Kept").status_code == 200, HANG_SECONDS, "a write to be taken")
+        client.application.extensions["projectapi"].close()
+
+
+def test_started_while_mongodb_is_away_it_says_so_refuses_and_recovers_by_itself(servers: Servers, tmp_path: Path) -> None:
+    servers.mongodb.kill()
+    uris = {"mongodb_uri": servers.mongodb.uri, "redis_url": servers.redis.uri}
+    app = GunicornApp(tmp_path, **uris, workers=1, DATABASE_DEADLINE_SECONDS="2")
+    with running(app), Caller([app.port], new_id()) as caller:
+        wait_for(lambda: "MongoDB cannot be reached" in app.log.read_text(), HANG_SECONDS, "a line in the log")
+        refused = caller.call("POST", "/projects", {"name": "Early"})
+        assert refused.status == 503 and int(refused.headers["Retry-After"]) > 0
+        wait_for(lambda: caller.call("GET", "/health/ready").status == 503, HANG_SECONDS, "the checkup to miss MongoDB")
+        assert app.log.read_text().count("MongoDB cannot be reached") == 1
+
+        servers.mongodb.start()
+
+        started = time.monotonic()
+        wait_for(lambda: caller.call("GET", "/projects").status == 200, HANG_SECONDS, "a read to be answered")
+        assert time.monotonic() - started < NORMAL_SECONDS
+        # The first write of a worker waits until nobody can know an older state of the cache
+        assert caller.call("POST", "/projects", {"name": "Now"}).status == 200
+        wait_for(lambda: "MongoDB is back" in app.log.read_text(), HANG_SECONDS, "a line in the log")
+
+
+def test_a_release_without_mongodb_fails_in_plain_words(tmp_path: Path) -> None:
+    uri = {"MONGODB_URI": "mongodb://user:swordfish@127.0.0.1:9/", "DATABASE_DEADLINE_SECONDS": "1"}
+    environment = {"HOME": str(tmp_path), "APP_ENV": "production", **uri}
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "init"]
+
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Error: The database was not set up: MongoDB cannot be reached.")
+    assert "Traceback" not in done.stderr and "Topology" not in done.stderr and "swordfish" not in done.stderr
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+def test_readiness_says_quickly_that_mongodb_is_away_and_that_it_is_back(
+    client: FlaskClient, servers: Servers, how: str
+) -> None:
+    assert client.get("/health/ready").status_code == 200
+
+    servers.take_away(how)
+
+    took, answer = timed(lambda: client.get("/health/ready"))
+    assert took < HEALTH_SECONDS
+    wait_for(lambda: client.get("/health/ready").status_code == 503, HANG_SECONDS, "MongoDB to be missed")
+    took, answer = timed(lambda: client.get("/health/ready"))
+    checks = answer.get_json()["checks"]
+    assert took < HEALTH_SECONDS
+    assert [checks[name]["state"] for name in ("mongodb", "redis", "disk")] == ["unhealthy", "healthy", "healthy"]
+    assert client.get("/health/readiness").status_code == 503
+    assert client.get("/health").status_code == client.get("/health/liveness").status_code == 200
+    assert "127.0.0.1" not in answer.get_data(as_text=True)
+
+    servers.mongodb.thaw_or_start()
+    started = time.monotonic()
+    wait_for(lambda: client.get("/health/ready").status_code == 200, HANG_SECONDS, "MongoDB to be found")
+    assert time.monotonic() - started < NORMAL_SECONDS
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+def test_without_redis_work_is_accepted_and_readiness_says_what_is_missing(
+    client: FlaskClient, servers: Servers, how: str
+) -> None:
+    if how == "killed":
+        servers.redis.kill()
+    else:
+        servers.redis.freeze()
+
+    took, answer = timed(lambda: client.get("/health/ready"))
+
+    assert took < HEALTH_SECONDS
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "degraded")
+    assert answer.get_json()["checks"]["redis"]["state"] == "degraded"
