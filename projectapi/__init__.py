@@ -77,6 +77,18 @@ def create_app(
     if redis_url:
         redis_client = connect_cache(app, redis_url, default_timeout_seconds=config.cache_ttl_seconds)
     backend = app.extensions["projectapi"] = _backend(config, mongo_client, circuit, redis_client)
+    _open_the_api(app, config, redis_client)
+    cli.init_app(app)
+    if own_client and config.mongodb_uri is None and devstack.is_serving():
+        # A database of our own making: nobody else sets it up for plain `flask run`.
+        backend.schema.set_up()
+    elif own_client and cli.is_development_server():
+        # With gunicorn the workers do that, each for itself.
+        threading.Thread(target=backend.prepare, name="prepare", daemon=True).start()
+    return app
+
+
+def _open_the_api(app: Flask, config: Config, redis_client: redis.Redis | None) -> None:
     api.init_app(
         app,
         max_body_bytes=config.max_body_bytes,
@@ -86,14 +98,6 @@ def create_app(
         trusted_proxies=config.trusted_proxies,
         strict_transport=config.app_env == "production",
     )
-    cli.init_app(app)
-    if own_client and config.mongodb_uri is None and devstack.is_serving():
-        # A database of our own making: nobody else sets it up for plain `flask run`.
-        backend.schema.set_up()
-    elif own_client and cli.is_development_server():
-        # With gunicorn the workers do that, each for itself.
-        threading.Thread(target=backend.prepare, name="prepare", daemon=True).start()
-    return app
 
 
 def _backend(
