@@ -21,6 +21,7 @@ from projectapi.api.documentation.shapes import json_schemas, marshmallow_plugin
 from projectapi.project import JsonObject
 from projectapi.schemas.transcriptions import SEGMENT_CHANGES, SEGMENTS
 
+_WORDS = re.compile(r"\w+")
 _PARTS = re.compile(r"{(\w+)}")
 _PATCH_OPERATION: JsonObject = {
     "type": "object",
@@ -83,17 +84,16 @@ def methods_of(rule: Rule) -> list[str]:
 def _operations(rule: Rule, view: Callable[..., Any]) -> Iterator[tuple[str, JsonObject]]:
     documentation = documentation_of(view)
     assert documentation is not None
-    methods = methods_of(rule)
+    methods, path = methods_of(rule), path_of(rule)
     summary, _, description = inspect.cleandoc(view.__doc__ or "").partition("\n")
     for method in methods:
-        name = rule.endpoint.replace(".", "_")
         said = {
-            "operationId": name if len(methods) == 1 else f"{name}_{method.lower()}",
+            "operationId": "_".join([method.lower(), *_WORDS.findall(path)]),
             "tags": [rule.endpoint.partition(".")[0]],
             "summary": summary.rstrip("."),
             **({"description": description.strip()} if description.strip() else {}),
         }
-        yield method.lower(), {**said, **Operation(documentation, method, _PARTS.findall(path_of(rule))).described()}
+        yield method.lower(), {**said, **Operation(documentation, method, _PARTS.findall(path)).described()}
 
 
 def _add_components(spec: APISpec) -> None:

@@ -10,9 +10,6 @@ from projectapi import errors
 from projectapi.errors import ProjectApiError
 from projectapi.project import JsonObject
 
-ANYWHERE = (errors.NotFound, errors.MethodNotAllowed, errors.BadRequest, errors.BodyTooLarge, errors.ProjectApiError)
-"""What any address answers, or none: they stand in the introduction."""
-
 _HEADERS = {
     errors.PreconditionFailed: ("ETag",),
     errors.UnsupportedMediaType: ("Accept-Patch",),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from projectapi.api.documentation.failures import error_table
-
 TAGS = {
     "health": "Who answers, and whether it is well.",
     "docs": "This documentation.",
@@ -15,7 +13,7 @@ TAGS = {
     "transcriptions": "What is said in a video.",
 }
 
-_TEXT = """The backend of a browser video editor.
+INTRODUCTION = """The backend of a browser video editor.
 
 **Answers.** Every JSON answer of a resource is `{"success", "data", "message", "error"}`. An error has the same keys and
 `detail`, `code` and `requestId` as well; programs go by `code`. Dates are ISO 8601 in UTC, times and durations are seconds.
@@ -34,8 +32,4 @@ than is refused with 412; without it the last one wins.
 
 **Trouble** answers 503 with `Retry-After`. Reads may then be answered with what was known last: `X-Cache: STALE`, `Age`.
 
-**Errors**
-
-"""
-
-INTRODUCTION = _TEXT + "\n".join(error_table())
+**Errors.** `ErrorCode`, below, lists every code with its status and meaning."""

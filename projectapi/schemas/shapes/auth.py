@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema
-
-from projectapi.schemas.shapes.fields import moment_field, text_field
+from projectapi.schemas.shapes.fields import Answer, moment_field, text_field
 
 
-class AnonymousUser(Schema):
+class AnonymousUser(Answer):
     """The one user of a backend without accounts."""
 
     _id = text_field("Always the same.", "anonymous")
@@ -18,7 +16,7 @@ class AnonymousUser(Schema):
     updated_at = moment_field("The beginning of 1970.")
 
 
-class Tokens(Schema):
+class Tokens(Answer):
     """The token that was sent, again."""
 
     access_token = text_field("As it was sent, or “anonymous”.", "anonymous")

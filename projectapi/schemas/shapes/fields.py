@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import EXCLUDE, Schema, fields
 
 from projectapi.schemas.fields import about
 
 EXAMPLE_MOMENT = "2026-11-22T16:00:29.507Z"
+
+
+class Answer(Schema):
+    """The parent of all answers: more keys may come with newer versions, and clients leave those aside."""
+
+    class Meta:
+        unknown = EXCLUDE
 
 
 def text_field(description: str, *examples: Any, **options: Any) -> fields.String:

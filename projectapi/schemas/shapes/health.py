@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema
-
-from projectapi.schemas.shapes.fields import text_field
+from projectapi.schemas.shapes.fields import Answer, text_field
 
 
-class Description(Schema):
+class Description(Answer):
     """Who answers."""
 
     message = text_field("The name of the API.", "projectapi")
@@ -16,13 +14,13 @@ class Description(Schema):
     notice = text_field("What users of the backend before should know.")
 
 
-class Alive(Schema):
+class Alive(Answer):
     """This process answers."""
 
     status = text_field("Always the same.", "healthy")
 
 
-class Greeting(Schema):
+class Greeting(Answer):
     """The API can be reached."""
 
     message = text_field("For people.", "projectapi can be reached")

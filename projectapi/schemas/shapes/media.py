@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
 from projectapi.schemas.requests import EXAMPLE_ID
-from projectapi.schemas.shapes.fields import list_field, number_field, text_field
+from projectapi.schemas.shapes.fields import Answer, list_field, number_field, text_field
 from projectapi.schemas.shapes.transcriptions import WordAnswer
 
 
-class UploadedVideo(Schema):
+class UploadedVideo(Answer):
     """A stored video."""
 
     project_id = text_field("The project's `_id`.", EXAMPLE_ID)
@@ -17,14 +17,14 @@ class UploadedVideo(Schema):
     duration = number_field("In seconds.", 3.04)
 
 
-class Piece(Schema):
+class Piece(Answer):
     """A piece of a video."""
 
     start = number_field("In seconds of the video's time.", 0.1)
     end = number_field("In seconds of the video's time.", 0.25)
 
 
-class VideoWithoutFillers(Schema):
+class VideoWithoutFillers(Answer):
     """A copy of a video from which words were cut."""
 
     processed_video_path = text_field(
@@ -33,7 +33,7 @@ class VideoWithoutFillers(Schema):
     removed_segments = list_field(fields.Nested(Piece), "What was cut out.")
 
 
-class TrimmedVideo(Schema):
+class TrimmedVideo(Answer):
     """A copy of the pieces of a video."""
 
     trimmed_video_path = text_field(
@@ -42,7 +42,7 @@ class TrimmedVideo(Schema):
     new_duration = number_field("In seconds.", 0.5)
 
 
-class WordsAnswer(Schema):
+class WordsAnswer(Answer):
     """What was said in a video."""
 
     transcript = list_field(fields.Nested(WordAnswer), "Word by word.")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
 from projectapi.schemas.fields import about
 from projectapi.schemas.requests import EXAMPLE_ID, TimelineState
-from projectapi.schemas.shapes.fields import flag_field, integer_field, moment_field, number_field, text_field
+from projectapi.schemas.shapes.fields import Answer, flag_field, integer_field, moment_field, number_field, text_field
 from projectapi.schemas.shapes.transcriptions import TranscriptState
 
 
-class ProjectAnswer(Schema):
+class ProjectAnswer(Answer):
     """A project; dates are there in both spellings, because existing frontends read camelCase."""
 
     _id = text_field("Names the project in every address; whoever knows it may use the project.", EXAMPLE_ID)
@@ -37,7 +37,7 @@ class ProjectAnswer(Schema):
     )
 
 
-class VideoRecord(Schema):
+class VideoRecord(Answer):
     """What probing found in a stored video."""
 
     path = text_field("Where the file lies below /static/.", "videos/4f1c0a5d.mp4")
@@ -63,7 +63,7 @@ class StoredProject(ProjectAnswer):
     video = fields.Nested(VideoRecord, required=True, allow_none=True, metadata=about("What is known of the video's file."))
 
 
-class DebugAnswer(Schema):
+class DebugAnswer(Answer):
     """A project as it is stored, without the key `error` of the envelope."""
 
     success = flag_field("Always true.", True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
 from projectapi.schemas.fields import about
 from projectapi.schemas.requests import EXAMPLE_ID, EXAMPLE_VERSION_ID, TimelineState
-from projectapi.schemas.shapes.fields import flag_field, integer_field, list_field, moment_field, text_field
+from projectapi.schemas.shapes.fields import Answer, flag_field, integer_field, list_field, moment_field, text_field
 
 
-class VersionFields(Schema):
+class VersionFields(Answer):
     """What is known of a version of a timeline beside its state."""
 
     _id = text_field("Names this version for ever.", EXAMPLE_VERSION_ID)
@@ -57,14 +57,19 @@ class CurrentTimeline(VersionDocument):
     updated_at = moment_field("When the version was changed last; null before the first save.", allow_none=True)
 
 
-class Change(Schema):
-    """Something that happened to a timeline between two versions; which further keys it has depends on its kind."""
+class Change(Answer):
+    """Something that happened to a timeline between two versions; which of the ids there are depends on its kind."""
 
     kind = text_field("What kind of change it is.", "clip_removed")
-    text = text_field("The change in words.", "Clip “Holiday” removed")
+    layer_id = fields.String(allow_none=True, metadata=about("The layer that it happened to, or in.", "video-layer-1"))
+    clip_id = fields.String(allow_none=True, metadata=about("The clip that it happened to.", "video-clip-1"))
+    marker_id = fields.String(allow_none=True, metadata=about("The marker that it happened to.", "m1"))
+    before = fields.Raw(data_key="from", required=True, metadata=about("What was there; null for nothing.", {"duration": 3}))
+    after = fields.Raw(data_key="to", required=True, metadata=about("What is there now; null for nothing.", {"duration": 2}))
+    text = text_field("The change in words.", "Clip “Holiday” trimmed")
 
 
-class ComparisonAnswer(Schema):
+class ComparisonAnswer(Answer):
     """What changed between two versions."""
 
     project_id = text_field("The project's `_id`.", EXAMPLE_ID)

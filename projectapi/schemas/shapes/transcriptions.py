@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
 from projectapi.schemas.fields import about
 from projectapi.schemas.requests import EXAMPLE_ID
 from projectapi.schemas.shapes.fields import (
+    Answer,
     flag_field,
     integer_field,
     list_field,
@@ -17,7 +18,7 @@ from projectapi.schemas.shapes.fields import (
 )
 
 
-class WordAnswer(Schema):
+class WordAnswer(Answer):
     """A word of a transcript."""
 
     text = text_field("As it is read.", "Um")
@@ -29,7 +30,7 @@ class WordAnswer(Schema):
     speaker_id = fields.String(metadata=about("Who speaks; only there where it is known.", "s1"))
 
 
-class SegmentWithoutWords(Schema):
+class SegmentWithoutWords(Answer):
     """A segment of a transcript where all words are in one list elsewhere."""
 
     id = text_field("Names the segment in its address.", "e3b0c44298fc1c14")
@@ -48,7 +49,7 @@ class SegmentAnswer(SegmentWithoutWords):
     words = list_field(fields.Nested(WordAnswer), "Word by word.")
 
 
-class TranscriptionFields(Schema):
+class TranscriptionFields(Answer):
     """What is known of a transcript beside its words."""
 
     _id = text_field("Names the transcription.", EXAMPLE_ID)
