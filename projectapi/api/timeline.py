@@ -46,7 +46,8 @@ _SAVE, _UPDATE, _HISTORY, _DIFF = TimelineSaveRequest(), TimelineUpdate(), Histo
 
 @blueprint.get("/<project_id>")
 @documented(
-    answer=enveloped({"allOf": [CurrentTimeline, {"$ref": "#/components/schemas/TimelineState"}]}), headers=("If-None-Match",)
+    answer=enveloped({"allOf": [CurrentTimeline, {"$ref": "#/components/schemas/TimelineStateFields"}]}),
+    headers=("If-None-Match",),
 )
 def get_timeline(project_id: str) -> Response:
     """Return the current state, below `data` and below `data.timeline_state`; an empty one before the first save."""

@@ -12,6 +12,7 @@ from typing import Any
 import mongomock
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
 from config import Config
@@ -131,7 +132,9 @@ def body_of(media_type: str | None, example: Any, films: _Films) -> dict[str, An
     if media_type is None:
         return {}
     if media_type == "multipart/form-data":
-        file = {"file": (io.BytesIO(films.bytes), "holiday.mp4", "video/mp4")} if "file" in example else {}
+        file = (
+            {"file": FileStorage(io.BytesIO(films.bytes), "holiday.mp4", content_type="video/mp4")} if "file" in example else {}
+        )
         boundary, body = encode_multipart({**example, **file})
         return {"data": body, "content_type": f"multipart/form-data; boundary={boundary}"}
     if media_type == "application/x-www-form-urlencoded":

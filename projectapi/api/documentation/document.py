@@ -48,8 +48,11 @@ def openapi_document(app: Flask, version: str) -> JsonObject:
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
     )
     _add_components(spec)
+    paths: dict[str, str] = {}
     for rule, view in documented_rules(app):
-        spec.path(path=path_of(rule), operations=dict(_operations(rule, view)))
+        # Addresses that differ in the names of their parts only are one to OpenAPI.
+        path = paths.setdefault(_PARTS.sub("{}", path_of(rule)), path_of(rule))
+        spec.path(path=path, operations=dict(_operations(path, rule, view)))
     document: JsonObject = spec.to_dict()
     _add_examples(document)
     return document
@@ -81,19 +84,19 @@ def methods_of(rule: Rule) -> list[str]:
     return sorted(methods - {"HEAD"} if "GET" in methods else methods)
 
 
-def _operations(rule: Rule, view: Callable[..., Any]) -> Iterator[tuple[str, JsonObject]]:
+def _operations(path: str, rule: Rule, view: Callable[..., Any]) -> Iterator[tuple[str, JsonObject]]:
     documentation = documentation_of(view)
     assert documentation is not None
-    methods, path = methods_of(rule), path_of(rule)
+    parts = dict(zip(_PARTS.findall(path), _PARTS.findall(path_of(rule)), strict=True))
     summary, _, description = inspect.cleandoc(view.__doc__ or "").partition("\n")
-    for method in methods:
+    for method in methods_of(rule):
         said = {
             "operationId": "_".join([method.lower(), *_WORDS.findall(path)]),
             "tags": [rule.endpoint.partition(".")[0]],
             "summary": summary.rstrip("."),
             **({"description": description.strip()} if description.strip() else {}),
         }
-        yield method.lower(), {**said, **Operation(documentation, method, _PARTS.findall(path)).described()}
+        yield method.lower(), {**said, **Operation(documentation, method, parts).described()}
 
 
 def _add_components(spec: APISpec) -> None:

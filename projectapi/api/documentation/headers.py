@@ -16,7 +16,7 @@ from projectapi.errors import (
 from projectapi.project import OWNER_MAX, JsonObject
 from projectapi.schemas.requests import EXAMPLE_ID, EXAMPLE_VERSION_ID
 
-_TAGS = r'^\s*(\*|(W/)?"[\x21\x23-\x7e]*"(\s*,\s*(W/)?"[\x21\x23-\x7e]*")*)\s*$'
+_TAGS = '^([*]|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,15 @@ REQUEST_HEADERS = {
         "nothing is done twice.",
         "save-7f3c",
         (IdempotencyKeyReused, ValidationFailed),
-        r"^[\x21-\x7e]{1,255}$",
+        "^[!-~]{1,255}$",
         255,
     ),
     "X-User-Id": RequestHeader(
         "Who asks: the owner of what is created, and whose projects are listed; `anonymous` without it.",
         "ada",
         (ValidationFailed,),
-        max_length=OWNER_MAX,
+        "^[ -~]*$",
+        OWNER_MAX,
     ),
     "X-Request-Id": RequestHeader("Names the request in the server's log and in its answer; made up without it.", "tab-1-42"),
     "Range": RequestHeader("The bytes of the file that are wanted.", "bytes=0-99", (RangeNotSatisfiable,)),

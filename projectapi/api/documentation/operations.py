@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +20,14 @@ _IN_DATABASES = frozenset({"project_id", "timeline_id", "project_or_timeline_id"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A handler's documentation for one method of one address with these variable `parts`."""
+    """A handler's documentation for one method of one address.
+
+    `parts` are the variable ones of the address, with the names that the handler has for them.
+    """
 
     said: Documented
     method: str
-    parts: list[str]
+    parts: Mapping[str, str]
 
     def described(self) -> JsonObject:
         """Return the operation, whose schemas apispec has still to resolve."""
@@ -45,14 +48,17 @@ class Operation:
         return "Range" in self.said.headers
 
     def _parameters(self) -> Iterator[JsonObject]:
-        for name in self.parts:
-            part = ADDRESS_PARTS.get(name, {"schema": {"type": "string", "examples": [name]}})
+        for name, meaning in self.parts.items():
+            part = ADDRESS_PARTS.get(meaning, {"schema": {"type": "string", "examples": [name]}})
             yield {"name": name, "in": "path", "required": True, **part}
         if self.said.query:
             yield {"in": "query", "schema": self.said.query}
         for name in self._headers:
             header = REQUEST_HEADERS[name]
-            yield {"name": name, "in": "header", "description": header.description, "schema": header.schema}
+            # Werkzeug leaves aside what it cannot read of a file's conditions.
+            unread = ("pattern",) if self._is_file else ()
+            schema = {key: value for key, value in header.schema.items() if key not in unread}
+            yield {"name": name, "in": "header", "description": header.description, "schema": schema}
 
     def _responses(self) -> JsonObject:
         responses: JsonObject = {}
@@ -83,10 +89,12 @@ class Operation:
     def _errors(self) -> Iterator[type[errors.ProjectApiError]]:
         yield from self.said.errors
         yield errors.ProjectApiError
-        if _IN_DATABASES.intersection(self.parts):
+        if _IN_DATABASES.intersection(self.parts.values()):
             yield from (errors.ProjectNotFound, errors.ProjectNotCarriedOver)
+        if "version" in self.parts.values():
+            # What is no number is no address of ours.
+            yield errors.NotFound
         for name in self._headers:
-            # Werkzeug ignores the tags of a file that it cannot read.
             yield from () if self._is_file and name == "If-None-Match" else REQUEST_HEADERS[name].errors
         if self.said.query:
             yield errors.ValidationFailed

@@ -60,8 +60,15 @@ def json_schemas() -> dict[str, JsonObject]:
         "description": "A timeline. Keys that are not listed are kept as they come, at every depth.",
         "examples": [EXAMPLE_STATE],
     }
+    fields_alone = {
+        "description": "The fields of a timeline, beside others.",
+        "type": "object",
+        "properties": state["properties"],
+        "examples": [EXAMPLE_STATE],
+    }
     definitions = {_DEFINITIONS[f"#/$defs/{name}"]: schema for name, schema in TIMELINE_SCHEMA["$defs"].items()}
-    return {name: _moved(schema) for name, schema in {"TimelineState": {**state, **described}, **definitions}.items()}
+    states = {"TimelineState": {**state, **described}, "TimelineStateFields": fields_alone}
+    return {name: _moved(schema) for name, schema in {**states, **definitions}.items()}
 
 
 def marshmallow_plugin() -> MarshmallowPlugin:
@@ -98,9 +105,11 @@ def _own_fields(self: OpenAPIConverter, field: fields.Field[Any], ret: JsonObjec
         return {"anyOf": [reference, *nullable]} if nullable else reference
     if isinstance(field, Segments):
         return {"$ref": "#/components/schemas/Segments"}
-    for kind, name in {Count: "integer", Number: "number", Flag: "boolean", Switch: "boolean", FreeObject: "object"}.items():
+    for kind, name in {Count: "integer", Number: "number", Flag: "boolean", Switch: "boolean"}.items():
         if isinstance(field, kind):
             return {"type": [name, "null"] if nullable else name}
+    if isinstance(field, FreeObject):
+        return {"allOf": [{"type": "object"}, {"$ref": "#/components/schemas/StorableJson"}]}
     if isinstance(field, Text) and "pattern" not in field.metadata:
         return {"pattern": "^[^\\u0000]*$"}
     return {}
@@ -112,10 +121,14 @@ def _name_of(schema: Any) -> str:
 
 
 def _moved(schema: Any) -> Any:
-    """Return a schema whose references lead to components."""
+    """Return a schema whose references lead to components.
+
+    Its bounds stay behind: they are for whole numbers only, which JSON Schema cannot tell from large fractions like 1e300.
+    """
     if isinstance(schema, dict):
         return {
             name: f"#/components/schemas/{_DEFINITIONS[value]}" if name == "$ref" else _moved(value)
             for name, value in schema.items()
+            if name not in ("minimum", "maximum")
         }
     return [_moved(item) for item in schema] if isinstance(schema, list) else schema
