@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from config import Config
 from projectapi import create_app
 from projectapi.api.documentation.shapes import EXAMPLE_STATE
 from projectapi.errors import ProjectNotFound, TranscriptionNotFound
+from projectapi.media import MediaRoom
 from projectapi.project import OWNER_MAX, ProjectKey, TimelineSave
 from projectapi.protocols import Backend
 from projectapi.schemas.requests import EXAMPLE_ID
@@ -77,6 +78,15 @@ api = schemathesis.openapi.from_wsgi("/openapi.json", door, config=SchemathesisC
 if not EXAMPLES:
     # JSON of any depth takes most of the time to make up.
     api.raw_schema["components"]["schemas"].update({"StorableJson": {"type": ["string", "number"]}, "AnyJson": {}})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_cuts() -> Iterator[None]:
+    """Cut nothing in the short form, which would spend its time on little else."""
+    with pytest.MonkeyPatch.context() as patches:
+        if not EXAMPLES:
+            patches.setattr(MediaRoom, "trim", lambda room, video, segments: video)
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)
