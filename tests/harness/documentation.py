@@ -16,8 +16,8 @@ JsonObject = dict[str, Any]
 _SCHEMAS = "#/components/schemas/"
 # The state beside the fields of the one may have any keys, and so may the other.
 _OPEN = {"CurrentTimeline", "Change"}
-# Preflights, and refusals of what no operation is.
-_OF_NO_OPERATION = {200, 400, 404, 405, 413, 422}
+# Preflights, redirects, and refusals of what no operation is.
+_OF_NO_OPERATION = {200, 308, 400, 404, 405, 413, 422}
 
 
 class OpenApi:
