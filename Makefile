@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/installed
 BENCH_INSTALLED := $(VENV)/bench-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint faults bench clean
+.PHONY: help run test lint faults fuzz bench clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -28,6 +28,9 @@ lint: $(INSTALLED) ## Lint and check types
 
 faults: $(INSTALLED) ## Kill, freeze and cut off the parts, and look for lost work (a quarter of an hour)
 	FAULT_SECONDS=30 FAULT_ROUNDS=100 $(BIN)/pytest tests/faults $(ARGS)
+
+fuzz: $(INSTALLED) ## Send made-up requests of every kind, and hold the answers to the documentation (half an hour)
+	SCHEMATHESIS_EXAMPLES=100 $(BIN)/pytest -n auto tests/contract/test_hostile_variety.py $(ARGS)
 
 bench: $(BENCH_INSTALLED) ## Measure speed against the limits of the parts (minutes)
 	$(BIN)/python -m bench $(ARGS)

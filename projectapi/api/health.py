@@ -9,8 +9,10 @@ from flask import Blueprint, Flask, Response, current_app, jsonify
 
 from projectapi.api.checkup import Checkup, described, overall
 from projectapi.api.context import backend
+from projectapi.api.documentation import documented, plain
 from projectapi.project import FRESH_START, now
 from projectapi.protocols import State
+from projectapi.schemas.shapes.health import Alive, Description, Greeting
 from projectapi.schemas.times import wire_time
 
 blueprint = Blueprint("health", __name__)
@@ -37,12 +39,14 @@ def uptime_seconds() -> float:
 
 
 @blueprint.get("/")
+@documented(answer=plain(Description), stores=False)
 def describe() -> Response:
     """Say which API this is, where its documentation lies, and that storage is permanent now."""
     return jsonify({"message": "projectapi", "version": backend().version, "docs": "/docs", "notice": FRESH_START})
 
 
 @blueprint.get("/health")
+@documented(answer=plain(Alive), stores=False)
 def check_alive() -> Response:
     """Say that this process answers."""
     return _fresh({"status": "healthy"})
@@ -96,6 +100,7 @@ def check_liveness() -> Response:
 
 
 @blueprint.route("/test", methods=["GET", "POST"])
+@documented(answer=plain(Greeting), stores=False)
 def test_connection() -> Response:
     """Answer whoever wants to see whether the API can be reached."""
     return jsonify({"message": "projectapi can be reached"})

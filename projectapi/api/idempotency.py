@@ -39,7 +39,8 @@ def write_id() -> str | None:
 
 def _begin() -> Response | None:
     sent = request.headers.get("Idempotency-Key")
-    if sent is None or request.method not in ("POST", "PATCH"):
+    # What no handler answers does nothing that would have to be remembered.
+    if sent is None or request.method not in ("POST", "PATCH") or request.routing_exception is not None:
         return None
     if not _KEY.fullmatch(sent):
         message = "1 to 255 printable ASCII characters without spaces are allowed."

@@ -11,23 +11,44 @@ from werkzeug.datastructures import FileStorage
 
 from projectapi.api.bodies import form, json_body
 from projectapi.api.context import backend, owner, project_key
+from projectapi.api.documentation import documented, enveloped, file_form_of, file_of, form_of, json_body_of
 from projectapi.api.envelope import success
 from projectapi.api.ranges import file_with_ranges
 from projectapi.api.uploading import UploadRequest
-from projectapi.errors import NotFound, OutcomeUnknown, ProjectApiError, SpeechUnavailable, ThumbnailNotFound, VideoNotFound
+from projectapi.errors import (
+    DiskFull,
+    InvalidVideo,
+    MediaBusy,
+    NotFound,
+    OutcomeUnknown,
+    ProjectApiError,
+    ProjectNotCarriedOver,
+    ProjectNotFound,
+    SpeechUnavailable,
+    ThumbnailNotFound,
+    VideoNotFound,
+    VideoTooLarge,
+)
 from projectapi.project import ProjectKey, Segment, Video
 from projectapi.schemas.loading import invalid
 from projectapi.schemas.requests import MediaForm, RemoveFillersRequest, TrimRequest, span_of
+from projectapi.schemas.shapes.media import TrimmedVideo, UploadedVideo, VideoWithoutFillers
 from projectapi.timeline.cut import without
 
 log = logging.getLogger("projectapi.media")
 
 blueprint = Blueprint("media", __name__)
 
+_NO_VIDEO = (ProjectNotFound, ProjectNotCarriedOver, VideoNotFound)
+_CUTTING = (*_NO_VIDEO, MediaBusy, DiskFull)
+_UPLOADING = (ProjectNotFound, ProjectNotCarriedOver, InvalidVideo, VideoTooLarge, MediaBusy, DiskFull)
+_FILE_HEADERS = ("Range", "If-Range", "If-None-Match")
+
 _FORM, _TRIM, _FILLERS = MediaForm(), TrimRequest(), RemoveFillersRequest()
 
 
 @blueprint.post("/media/upload")
+@documented(answer=enveloped(UploadedVideo), body=file_form_of(MediaForm), errors=_UPLOADING)
 def upload_video() -> Response:
     """Store a video as the project's, in place of the one it had."""
     videos = backend().videos
@@ -66,6 +87,7 @@ def record_video(key: ProjectKey, video: Video) -> None:
 
 
 @blueprint.get("/media/<project_id>/video")
+@documented(answer=file_of("video/*"), headers=_FILE_HEADERS, errors=(NotFound, VideoNotFound))
 def get_video(project_id: str) -> Response:
     """Return the original video, whole or the range that was asked for."""
     video = video_of(project_key(project_id))
@@ -74,6 +96,7 @@ def get_video(project_id: str) -> Response:
 
 
 @blueprint.get("/media/<project_id>/thumbnail")
+@documented(answer=file_of("image/jpeg"), headers=_FILE_HEADERS, errors=(NotFound, ThumbnailNotFound))
 def get_thumbnail(project_id: str) -> Response:
     """Return a picture of the video."""
     video = backend().projects.get_summary(project_key(project_id)).video
@@ -83,6 +106,7 @@ def get_thumbnail(project_id: str) -> Response:
 
 
 @blueprint.get("/static/<path:path>")
+@documented(answer=file_of("*/*"), headers=_FILE_HEADERS, errors=(NotFound,), stores=False)
 def get_static_file(path: str) -> Response:
     """Return a file of the media folder."""
     file = backend().videos.static_path(path)
@@ -97,6 +121,7 @@ def refuse_others_file(path: str) -> None:
 
 
 @blueprint.post("/media/transcribe")
+@documented(answer=None, body=form_of(MediaForm), errors=(*_NO_VIDEO, SpeechUnavailable))
 def transcribe() -> Response:
     """Say that nothing listens here, once the project and its video are known to exist."""
     video_of(project_key(form(_FORM)["project_id"]))
@@ -104,6 +129,7 @@ def transcribe() -> Response:
 
 
 @blueprint.post("/media/remove-fillers")
+@documented(answer=enveloped(VideoWithoutFillers), body=json_body_of(RemoveFillersRequest), errors=_CUTTING)
 def remove_fillers() -> Response:
     """Cut the selected words, or the transcript's filler words, out of a copy of the video."""
     body = json_body(_FILLERS)
@@ -123,6 +149,7 @@ def remove_fillers() -> Response:
 
 
 @blueprint.post("/media/trim-video")
+@documented(answer=enveloped(TrimmedVideo), body=json_body_of(TrimRequest), errors=_CUTTING)
 def trim_video() -> Response:
     """Cut segments out of a copy of the video; the original stays as it is."""
     body = json_body(_TRIM)

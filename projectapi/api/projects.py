@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 from projectapi.api.bodies import json_body, query
 from projectapi.api.conditional import expected_tag, known_tags
 from projectapi.api.context import backend, owner, project_key
+from projectapi.api.documentation import documented, enveloped, json_body_of, patch_of, plain
 from projectapi.api.envelope import finished, success
 from projectapi.api.idempotency import write_id
 from projectapi.api.patches import patch_of_request
@@ -14,14 +15,18 @@ from projectapi.project import EntityTag, ListQuery, Project
 from projectapi.schemas.answers import debug_answer, project_data
 from projectapi.schemas.loading import load
 from projectapi.schemas.requests import ListRequest, PatchedProject, ProjectCreation, ProjectUpdate
+from projectapi.schemas.shapes.projects import DebugAnswer, ProjectAnswer
 
 blueprint = Blueprint("projects", __name__, url_prefix="/projects")
+
+_RENAMING = patch_of(ProjectUpdate, {"name": "Holiday, cut"}, [{"op": "replace", "path": "/name", "value": "Holiday, cut"}])
 
 _CREATION, _UPDATE, _PATCHED, _LIST = ProjectCreation(), ProjectUpdate(), PatchedProject(), ListRequest()
 
 
 @blueprint.get("")
 @blueprint.get("/")
+@documented(answer=enveloped([ProjectAnswer]), query=ListRequest, headers=("If-None-Match",), answer_headers=("Link",))
 def list_projects() -> Response:
     """List the projects of whoever asks, those changed last first; the next page is in the header `Link`."""
     asked = query(_LIST)
@@ -39,6 +44,7 @@ def list_projects() -> Response:
 
 @blueprint.post("")
 @blueprint.post("/")
+@documented(answer=enveloped(ProjectAnswer), body=json_body_of(ProjectCreation), answer_headers=("ETag",))
 def create_project() -> Response:
     """Create a project."""
     body = json_body(_CREATION)
@@ -49,12 +55,14 @@ def create_project() -> Response:
 
 
 @blueprint.get("/<project_id>")
+@documented(answer=enveloped(ProjectAnswer), headers=("If-None-Match",))
 def get_project(project_id: str) -> Response:
     """Return a project with its saved timeline state."""
     return finished(backend().answers.project(project_key(project_id), known_tags()))
 
 
 @blueprint.get("/<project_id>/debug")
+@documented(answer=plain(DebugAnswer))
 def debug_project(project_id: str) -> Response:
     """Return a project as it is stored, for developers of frontends."""
     project = backend().projects.get_project(project_key(project_id))
@@ -62,6 +70,7 @@ def debug_project(project_id: str) -> Response:
 
 
 @blueprint.put("/<project_id>")
+@documented(answer=enveloped(ProjectAnswer), body=json_body_of(ProjectUpdate), headers=("If-Match",))
 def update_project(project_id: str) -> Response:
     """Change a project's name, description, thumbnail or duration."""
     values = json_body(_UPDATE)
@@ -70,6 +79,7 @@ def update_project(project_id: str) -> Response:
 
 
 @blueprint.patch("/<project_id>")
+@documented(answer=enveloped(ProjectAnswer), body=_RENAMING, headers=("If-Match",))
 def patch_project(project_id: str) -> Response:
     """Change a project's name, description, thumbnail or duration by a patch."""
     patch = patch_of_request()
@@ -80,6 +90,7 @@ def patch_project(project_id: str) -> Response:
 
 
 @blueprint.delete("/<project_id>")
+@documented(answer=enveloped(None), headers=("If-Match",))
 def delete_project(project_id: str) -> Response:
     """Move a project to the trash."""
     backend().projects.delete_project(project_key(project_id), expected_tag())
@@ -87,6 +98,7 @@ def delete_project(project_id: str) -> Response:
 
 
 @blueprint.post("/<project_id>/restore")
+@documented(answer=enveloped(None), headers=("If-Match",))
 def restore_project(project_id: str) -> Response:
     """Bring a project back from the trash with its timeline, history and video."""
     backend().projects.restore_project(project_key(project_id), expected_tag(), write_id=write_id())

@@ -6,8 +6,9 @@ from flask import Blueprint, Response
 
 from projectapi.api.bodies import query
 from projectapi.api.context import backend, project_key
+from projectapi.api.documentation import documented, enveloped
 from projectapi.api.envelope import success
-from projectapi.errors import VideoNotFound
+from projectapi.errors import DiskFull, MediaBusy, ValidationFailed, VideoNotFound
 from projectapi.project import Segment
 from projectapi.schemas.loading import invalid
 from projectapi.schemas.requests import PreviewRequest
@@ -16,9 +17,11 @@ from projectapi.timeline.cut import main_layer_segments
 blueprint = Blueprint("rendering", __name__, url_prefix="/timeline")
 
 _PREVIEW = PreviewRequest()
+_RENDERING = (VideoNotFound, ValidationFailed, MediaBusy, DiskFull)
 
 
 @blueprint.post("/<project_id>/render-preview")
+@documented(answer=enveloped(None), query=PreviewRequest, errors=_RENDERING)
 def render_preview(project_id: str) -> Response:
     """Render what the main layer shows between two moments of the timeline; the message says where the file is."""
     asked = query(_PREVIEW)
@@ -30,6 +33,7 @@ def render_preview(project_id: str) -> Response:
 
 
 @blueprint.post("/<project_id>/export")
+@documented(answer=enveloped(None), errors=_RENDERING)
 def export_timeline(project_id: str) -> Response:
     """Render the whole main layer; the message says where the file is."""
     return success(None, f"Timeline exported successfully: /static/{_render(project_id, 0.0, None)}")

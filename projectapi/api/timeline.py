@@ -7,31 +7,55 @@ from flask import Blueprint, Response, request
 from projectapi.api.bodies import json_body, query
 from projectapi.api.conditional import expected_tag, known_tags
 from projectapi.api.context import backend, owner, project_key
+from projectapi.api.documentation import documented, enveloped, json_body_of, patch_of
 from projectapi.api.envelope import finished, success
 from projectapi.api.idempotency import write_id
 from projectapi.api.patches import patch_of_request
-from projectapi.errors import ProjectNotFound, TimelineVersionNotFound
+from projectapi.errors import (
+    Conflict,
+    HistoryDamaged,
+    ProjectNotCarriedOver,
+    ProjectNotFound,
+    TimelineTooLarge,
+    TimelineVersionNotFound,
+)
 from projectapi.project import EntityTag, ProjectKey, Timeline, TimelineSave, empty_timeline_state
 from projectapi.schemas.answers import revision_document, timeline_document
 from projectapi.schemas.fields import INT64_MAX
 from projectapi.schemas.loading import JsonObject, invalid
 from projectapi.schemas.requests import DiffRequest, HistoryRequest, TimelineSaveRequest, TimelineUpdate
+from projectapi.schemas.shapes.timeline import (
+    ComparisonAnswer,
+    CurrentTimeline,
+    HistoryEntry,
+    PatchedVersion,
+    VersionDocument,
+)
 from projectapi.schemas.timeline_schema import check_timeline
 from projectapi.timeline.diff import diff
 from projectapi.timeline.patching import Patched
 
 blueprint = Blueprint("timeline", __name__, url_prefix="/timeline")
 
+_ZOOMING = patch_of({"type": "object"}, {"zoom": 2}, [{"op": "replace", "path": "/zoom", "value": 2}])
+_DOCUMENT, _STORED = enveloped(VersionDocument), (TimelineVersionNotFound, HistoryDamaged)
+_SAVING = (ProjectNotFound, ProjectNotCarriedOver, TimelineTooLarge)
+
 _SAVE, _UPDATE, _HISTORY, _DIFF = TimelineSaveRequest(), TimelineUpdate(), HistoryRequest(), DiffRequest()
 
 
 @blueprint.get("/<project_id>")
+@documented(
+    answer=enveloped({"allOf": [CurrentTimeline, {"$ref": "#/components/schemas/TimelineStateFields"}]}),
+    headers=("If-None-Match",),
+)
 def get_timeline(project_id: str) -> Response:
     """Return the current state, below `data` and below `data.timeline_state`; an empty one before the first save."""
     return finished(backend().answers.timeline(project_key(project_id), known_tags()))
 
 
 @blueprint.post("/save")
+@documented(answer=enveloped(None), body=json_body_of(TimelineSaveRequest), headers=("If-Match",), errors=_SAVING)
 def save_timeline() -> Response:
     """Save the timeline, as the oldest frontend asks for it."""
     timeline = _save()
@@ -40,12 +64,14 @@ def save_timeline() -> Response:
 
 @blueprint.post("")
 @blueprint.post("/")
+@documented(answer=_DOCUMENT, body=json_body_of(TimelineSaveRequest), headers=("If-Match",), errors=_SAVING)
 def save_version() -> Response:
     """Save the timeline as a new version."""
     return _with_timeline(_save(), "Timeline saved successfully")
 
 
 @blueprint.get("/<project_id>/current")
+@documented(answer=_DOCUMENT, headers=("If-None-Match",), errors=(TimelineVersionNotFound,))
 def get_current_version(project_id: str) -> Response:
     """Return the current version's document."""
     timeline = backend().timelines.get_timeline(project_key(project_id))
@@ -55,6 +81,7 @@ def get_current_version(project_id: str) -> Response:
 
 
 @blueprint.get("/<project_id>/history")
+@documented(answer=enveloped([HistoryEntry]), query=HistoryRequest, headers=("If-None-Match",), errors=(HistoryDamaged,))
 def list_history(project_id: str) -> Response:
     """List the versions, newest first."""
     asked = query(_HISTORY)
@@ -69,6 +96,7 @@ def list_history(project_id: str) -> Response:
 
 
 @blueprint.get("/<project_id>/diff")
+@documented(answer=enveloped(ComparisonAnswer), query=DiffRequest, headers=("If-None-Match",), errors=_STORED)
 def compare_versions(project_id: str) -> Response:
     """Tell what changed between two versions: in words, and as a JSON Patch (RFC 6902)."""
     asked = query(_DIFF)
@@ -81,6 +109,7 @@ def compare_versions(project_id: str) -> Response:
 
 
 @blueprint.get("/<project_id>/version/<int:version>")
+@documented(answer=_DOCUMENT, headers=("If-None-Match",), errors=_STORED)
 def get_version(project_id: str, version: int) -> Response:
     """Return one version with its state."""
     revision = backend().timelines.get_revision(project_key(project_id), min(version, INT64_MAX))
@@ -88,6 +117,7 @@ def get_version(project_id: str, version: int) -> Response:
 
 
 @blueprint.post("/<project_id>/restore/<int:version>")
+@documented(answer=_DOCUMENT, headers=("If-Match",), errors=_STORED)
 def restore_version(project_id: str, version: int) -> Response:
     """Make an earlier version the current one again, as a new highest version."""
     timeline = backend().timelines.restore_revision(
@@ -97,6 +127,7 @@ def restore_version(project_id: str, version: int) -> Response:
 
 
 @blueprint.patch("/<project_id>")
+@documented(answer=enveloped(PatchedVersion), body=_ZOOMING, headers=("If-Match", "Prefer"), errors=(TimelineTooLarge,))
 def patch_timeline(project_id: str) -> Response:
     """Append the version that a patch makes of the current state; the answer leaves the state out unless it is preferred."""
     patch = patch_of_request()
@@ -119,6 +150,12 @@ def patch_timeline(project_id: str) -> Response:
 
 
 @blueprint.put("/<timeline_id>")
+@documented(
+    answer=enveloped(HistoryEntry),
+    body=json_body_of(TimelineUpdate),
+    headers=("If-Match",),
+    errors=(*_STORED, TimelineTooLarge),
+)
 def update_version(timeline_id: str) -> Response:
     """Save a new state on top of a version, or change only the words of that version."""
     values = json_body(_UPDATE)
@@ -134,6 +171,7 @@ def update_version(timeline_id: str) -> Response:
 
 
 @blueprint.delete("/<project_or_timeline_id>")
+@documented(answer=enveloped(None), headers=("If-Match",), errors=(Conflict,))
 def delete_timeline(project_or_timeline_id: str) -> Response:
     """Empty a project's timeline (as a new version), or delete one earlier version by its document's id."""
     key = project_key(project_or_timeline_id)

@@ -10,6 +10,11 @@ from marshmallow import ValidationError, fields, validate
 INT64_MAX = 2**63 - 1
 
 
+def about(description: str, *examples: Any) -> dict[str, Any]:
+    """Return the `metadata` by which a field tells its readers what it is, with the unit of a number, and examples of it."""
+    return {"description": description, **({"examples": list(examples)} if examples else {})}
+
+
 class Text(fields.String):
     """A string of `low` to `high` characters without NUL."""
 

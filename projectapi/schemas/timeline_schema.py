@@ -45,6 +45,10 @@ def _object(properties: JsonObject, required: Sequence[str] = ()) -> JsonObject:
     return {**schema, "required": list(required)} if required else schema
 
 
+def _said(schema: JsonObject, description: str) -> JsonObject:
+    return {**schema, "description": description}
+
+
 def _array(items: JsonObject, most: int) -> JsonObject:
     return {"type": "array", "items": items, "maxItems": most}
 
@@ -59,12 +63,12 @@ _CLIP = _object(
     {
         "id": _TEXT,
         "type": _TEXT,
-        "start_time": _NUMBER,
-        "end_time": _NUMBER,
-        "duration": _NUMBER,
-        "original_start_time": _NUMBER_OR_NULL,
-        "source_path": _LONG_TEXT_OR_NULL,
-        "content": _LONG_TEXT_OR_NULL,
+        "start_time": _said(_NUMBER, "Where the clip begins, in seconds of the timeline."),
+        "end_time": _said(_NUMBER, "In seconds; kept as it comes and never compared with anything."),
+        "duration": _said(_NUMBER, "Its length, in seconds."),
+        "original_start_time": _said(_NUMBER_OR_NULL, "Where it begins, in seconds of the video."),
+        "source_path": _said(_LONG_TEXT_OR_NULL, "Where the frontend plays it from."),
+        "content": _said(_LONG_TEXT_OR_NULL, "What the frontend writes on it."),
         "properties": {"type": ["object", "null"], "additionalProperties": _ANYTHING_WITH_ANY_KEYS},
         "keyframes": {"type": ["array", "null"], "items": _ANYTHING},
     },
@@ -78,21 +82,28 @@ _LAYER = _object(
         "is_visible": _SWITCH_OR_NULL,
         "is_locked": _SWITCH_OR_NULL,
         "is_muted": _SWITCH_OR_NULL,
-        "is_main_video": _SWITCH_OR_NULL,
-        "order": _NUMBER_OR_NULL,
+        "is_main_video": _said(_SWITCH_OR_NULL, "The layer that cuts, previews and exports are made of."),
+        "order": _said(_NUMBER_OR_NULL, "The place from below to above."),
         "clips": _array(_CLIP, CLIPS_PER_LAYER_MAX),
     },
     required=("id", "name", "type"),
 )
-_MARKER = _object({"id": _TEXT, "time": _NUMBER_OR_NULL, "label": _LONG_TEXT_OR_NULL, "color": _LONG_TEXT_OR_NULL})
+_MARKER = _object(
+    {
+        "id": _TEXT,
+        "time": _said(_NUMBER_OR_NULL, "In seconds of the timeline."),
+        "label": _LONG_TEXT_OR_NULL,
+        "color": _LONG_TEXT_OR_NULL,
+    }
+)
 _TIMELINE = _object(
     {
         "layers": _array(_LAYER, LAYERS_MAX),
-        "playhead_time": _NUMBER_OR_NULL,
-        "zoom": _NUMBER_OR_NULL,
-        "duration": _NUMBER_OR_NULL,
+        "playhead_time": _said(_NUMBER_OR_NULL, "In seconds of the timeline."),
+        "zoom": _said(_NUMBER_OR_NULL, "As the frontend counts it."),
+        "duration": _said(_NUMBER_OR_NULL, "In seconds."),
         "markers": _array(_MARKER, MARKERS_MAX),
-        "selected_clips": _array(_TEXT, SELECTED_CLIPS_MAX),
+        "selected_clips": _said(_array(_TEXT, SELECTED_CLIPS_MAX), "Ids of clips, also of some that are gone."),
         "is_playing": _SWITCH_OR_NULL,
         "is_snapping": _SWITCH_OR_NULL,
     }

@@ -13,9 +13,9 @@ import jsonschema_rs
 from marshmallow import ValidationError, fields
 
 from projectapi.project import JsonObject
-from projectapi.schemas.fields import Number, Text
+from projectapi.schemas.fields import Number, Text, about
 from projectapi.schemas.loading import RequestSchema, invalid
-from projectapi.schemas.requests import ID_MAX
+from projectapi.schemas.requests import EXAMPLE_ID, ID_MAX
 from projectapi.schemas.schema_problems import problems
 from projectapi.schemas.timeline_schema import check_json_value
 from projectapi.transcript import SEGMENT_TEXT_MAX, SEGMENT_WORDS_MAX, SEGMENTS_MAX
@@ -40,34 +40,35 @@ _SPELLINGS_OF_WORDS = {
 
 _TEXT: JsonObject = {"type": "string", "maxLength": SEGMENT_TEXT_MAX}
 _SHORT_TEXT_OR_NULL: JsonObject = {"type": ["string", "null"], "maxLength": ID_MAX}
-_NUMBER: JsonObject = {"type": "number"}
-_NUMBER_OR_NULL: JsonObject = {"type": ["number", "null"]}
+_SECONDS: JsonObject = {"type": "number", "description": "In seconds of the video's time; not negative."}
+_CONFIDENCE: JsonObject = {"type": ["number", "null"], "description": "How sure the recogniser was, from 0 to 1."}
 _SWITCH_OR_NULL: JsonObject = {"type": ["boolean", "null"]}
+_SPEAKER: JsonObject = {**_SHORT_TEXT_OR_NULL, "description": "Who speaks."}
 
 _WORD: JsonObject = {
     "type": "object",
     "properties": {
         "text": {"type": "string", "maxLength": 1_000},
-        "start": _NUMBER,
-        "end": _NUMBER,
-        "confidence": _NUMBER_OR_NULL,
-        "is_filler": _SWITCH_OR_NULL,
-        "speaker_id": _SHORT_TEXT_OR_NULL,
+        "start": _SECONDS,
+        "end": _SECONDS,
+        "confidence": _CONFIDENCE,
+        "is_filler": {**_SWITCH_OR_NULL, "description": "Whether it is an “um” or the like."},
+        "speaker_id": _SPEAKER,
     },
     "required": ["text", "start", "end"],
 }
 _CHANGES: JsonObject = {
     "type": "object",
     "properties": {
-        "id": _SHORT_TEXT_OR_NULL,
-        "start_time": _NUMBER,
-        "end_time": _NUMBER,
+        "id": {**_SHORT_TEXT_OR_NULL, "description": "Made up if it is missing; without a slash."},
+        "start_time": _SECONDS,
+        "end_time": _SECONDS,
         "text": _TEXT,
         "words": {"type": ["array", "null"], "items": _WORD, "maxItems": SEGMENT_WORDS_MAX},
-        "speaker_id": _SHORT_TEXT_OR_NULL,
-        "confidence": _NUMBER_OR_NULL,
-        "is_edited": _SWITCH_OR_NULL,
-        "edited_text": {**_TEXT, "type": ["string", "null"]},
+        "speaker_id": _SPEAKER,
+        "confidence": _CONFIDENCE,
+        "is_edited": {**_SWITCH_OR_NULL, "description": "Whether people changed it."},
+        "edited_text": {**_TEXT, "type": ["string", "null"], "description": "What people made of the text."},
     },
 }
 _SEGMENTS: JsonObject = {
@@ -75,6 +76,13 @@ _SEGMENTS: JsonObject = {
     "items": {**_CHANGES, "required": ["start_time", "end_time", "text"]},
     "maxItems": SEGMENTS_MAX,
 }
+
+_EXAMPLE_WORD: JsonObject = {"text": "Um", "start": 0.1, "end": 0.25, "confidence": 0.9, "is_filler": True}
+_EXAMPLE: JsonObject = {"start_time": 0.0, "end_time": 0.25, "text": "Um", "words": [_EXAMPLE_WORD]}
+
+SEGMENTS: JsonObject = {**_SEGMENTS, "examples": [[_EXAMPLE]]}
+SEGMENT_CHANGES: JsonObject = {**_CHANGES, "examples": [{"edited_text": "Hello", "is_edited": True}]}
+"""How the documentation shows the bodies that no marshmallow schema checks."""
 
 _segments_validator = jsonschema_rs.Draft202012Validator(_SEGMENTS)
 _changes_validator = jsonschema_rs.Draft202012Validator(_CHANGES)
@@ -162,15 +170,15 @@ class TranscriptionUpdate(RequestSchema):
     }
 
     segments = Segments()
-    language = Text(high=100, allow_none=True)
-    model_used = Text(high=ID_MAX, allow_none=True)
-    processing_time = Number(low=0, high=1e9, allow_none=True)
-    confidence_score = Number(allow_none=True)
-    is_complete = Switch()
-    is_edited = Switch()
-    speaker_count = Count(low=0, high=10_000)
-    speakers = FreeObject()
-    metadata = FreeObject()
+    language = Text(high=100, allow_none=True, metadata=about("The language spoken.", "en"))
+    model_used = Text(high=ID_MAX, allow_none=True, metadata=about("What recognised the speech.", "base"))
+    processing_time = Number(low=0, high=1e9, allow_none=True, metadata=about("How long that took, in seconds.", 2.5))
+    confidence_score = Number(allow_none=True, metadata=about("How sure it was, from 0 to 1.", 0.93))
+    is_complete = Switch(metadata=about("Whether the whole video was transcribed.", True))
+    is_edited = Switch(metadata=about("Whether people changed something.", False))
+    speaker_count = Count(low=0, high=10_000, metadata=about("How many people speak.", 1))
+    speakers = FreeObject(metadata=about("What is known of each speaker, by `speaker_id`.", {"s1": {"name": "Ada"}}))
+    metadata = FreeObject(metadata=about("Whatever clients want to keep here.", {"source": "import"}))
 
 
 class TranscriptionCreation(TranscriptionUpdate):
@@ -178,7 +186,7 @@ class TranscriptionCreation(TranscriptionUpdate):
 
     camel_case = {**TranscriptionUpdate.camel_case, "projectId": "project_id"}
 
-    project_id = Text(low=1, high=ID_MAX, required=True)
+    project_id = Text(low=1, high=ID_MAX, required=True, metadata=about("The project's `_id`.", EXAMPLE_ID))
 
 
 def _respelled_segments(value: Any) -> Any:

@@ -14,7 +14,15 @@ from flask.testing import FlaskClient
 
 from tests.contract.calls import create_project, save, upload
 from tests.contract.timelines import make_state
+from tests.harness.documentation import DocumentedClient
 from tests.media_samples import make_video, small_mp4_bytes
+
+
+@pytest.fixture(scope="session")
+def app(app: Flask) -> Flask:
+    """The application on real servers, every answer of which is held to its own documentation."""
+    app.test_client_class = DocumentedClient
+    return app
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,19 @@ def test_the_documentation_is_a_page_for_people(client: FlaskClient, path: str) 
     assert "/media/trim-video" in response.get_data(as_text=True)
 
 
+def test_the_documentation_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
+    page = client.get("/docs").get_data(as_text=True)
+
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert "/docs/swagger-ui-bundle.js" in addresses
+    for address in addresses:
+        assert address.startswith("/"), address
+        with client.get(address) as response:
+            assert response.status_code == 200, address
+    assert "http" not in client.get("/docs/start.js").get_data(as_text=True)
+    assert client.get("/docs/swagger-ui.js").status_code == 404
+
+
 def test_the_openapi_document_knows_every_resource(client: FlaskClient) -> None:
     document = client.get("/openapi.json").get_json()
 

@@ -63,6 +63,14 @@ def test_a_key_with_spaces_is_refused(client: FlaskClient) -> None:
     assert (response.status_code, response.get_json()["detail"][0]["loc"]) == (422, ["header", "Idempotency-Key"])
 
 
+def test_a_key_on_an_address_that_does_not_exist_stays_free(client: FlaskClient, key: dict[str, str]) -> None:
+    assert client.post("/projets", json={"name": "Holiday"}, headers=key).status_code == 404
+
+    response = client.post("/projects", json={"name": "Holiday"}, headers=key)
+
+    assert response.status_code == 200
+
+
 def forget_answer(app: Flask, client: FlaskClient) -> None:
     """Leave the key's record as a worker leaves it that is killed after its write and before its answer."""
     store = app.extensions["projectapi"].idempotency

@@ -1,0 +1,175 @@
+"""Every example of the documentation is sent as it stands there, and the answers are what the documentation says."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mongomock
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
+
+from config import Config
+from projectapi import create_app
+from projectapi.api.documentation.shapes import EXAMPLE_STATE
+from projectapi.project import ProjectKey, Video
+from projectapi.protocols import Backend
+from projectapi.schemas.requests import EXAMPLE_ID, EXAMPLE_VERSION_ID
+from tests.conftest import AppMaker
+from tests.contract.shapes import assert_success
+from tests.harness.documentation import DocumentedClient, JsonObject, OpenApi, openapi_of
+from tests.media_samples import make_video
+
+SEGMENT = {"id": "e3b0c44298fc1c14", "start_time": 0.0, "end_time": 0.25, "text": "Um", "words": []}
+
+NO_SUCCESS = {"501": "/auth/", "503": "/media/transcribe"}
+
+
+class _Films:
+    """A video file that was accepted once; every world gets a copy."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "media"
+        config = Config(app_env="testing", mongodb_uri="mongodb://unused/", media_dir=self.folder)
+        backend: Backend = create_app(config, mongo_client=mongomock.MongoClient(tz_aware=True)).extensions["projectapi"]
+        video = make_video(folder / "film.mp4", seconds=1.0).read_bytes()
+        with backend.videos.receive(len(video)) as part:
+            part.write(video)
+            self.video: Video = backend.videos.accept(part, "holiday.mp4")
+        self.bytes = video
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> _Films:
+    return _Films(tmp_path_factory.mktemp("films"))
+
+
+@pytest.fixture
+def world(make_app: AppMaker, films: _Films, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """A client of an application that has just the project that the examples are about, under the ids that they name."""
+    monkeypatch.setattr("projectapi.stores.mongo_projects.new_id", ids(EXAMPLE_ID))
+    monkeypatch.setattr("projectapi.stores.timeline_writer.new_write_id", ids("0" * 16, EXAMPLE_VERSION_ID[:16]))
+    shutil.copytree(films.folder, tmp_path / "media")
+    app = make_app()
+    app.test_client_class = DocumentedClient
+    client = app.test_client()
+    assert_success(client.post("/projects/", json={"name": "Holiday"}))
+    app.extensions["projectapi"].projects.set_video(ProjectKey(EXAMPLE_ID), films.video)
+    for zoom in (1, 2):
+        state = {**EXAMPLE_STATE, "zoom": zoom}
+        assert_success(client.post("/timeline/", json={"project_id": EXAMPLE_ID, "timeline_state": state}))
+    body = {"project_id": EXAMPLE_ID, "segments": [SEGMENT]}
+    assert_success(client.post("/transcriptions/", json=body))
+    return client
+
+
+def ids(*first: str) -> Callable[[], str]:
+    more = (f"{number:016x}" for number in itertools.count(1))
+    made = itertools.chain(first, more)
+    return lambda: next(made)
+
+
+# What must have happened before an example can be said, where the world is not enough.
+BEFORE: dict[str, Callable[[FlaskClient], TestResponse]] = {
+    "POST /projects/{project_id}/restore": lambda client: client.delete(f"/projects/{EXAMPLE_ID}"),
+    "POST /transcriptions/": lambda client: client.delete(f"/transcriptions/{EXAMPLE_ID}"),
+    "POST /transcriptions/{project_id}/segments": lambda client: client.delete(
+        f"/transcriptions/{EXAMPLE_ID}/segments/{SEGMENT['id']}"
+    ),
+}
+FILE_PATHS = {"/docs/{name}": "swagger-ui.css"}
+
+
+def operations(document: JsonObject) -> Iterator[tuple[str, str, JsonObject]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def said_by(client: FlaskClient) -> OpenApi:
+    return openapi_of(client.application)
+
+
+def example_of(parameter: JsonObject) -> Any:
+    return parameter["schema"].get("examples", [parameter["schema"].get("default")])[0]
+
+
+def address(path: str, operation: JsonObject, films: _Films) -> str:
+    parts = {part["name"]: example_of(part) for part in operation.get("parameters", ()) if part["in"] == "path"}
+    if path == "/static/{path}":
+        parts["path"] = films.video.path
+    if path in FILE_PATHS:
+        parts["name"] = FILE_PATHS[path]
+    return path.format(**parts)
+
+
+def query_of(operation: JsonObject) -> dict[str, Any]:
+    """Return the query's examples: those that are required, or have one of their own."""
+    asked = [part for part in operation.get("parameters", ()) if part["in"] == "query"]
+    return {part["name"]: example_of(part) for part in asked if part.get("required") or "examples" in part["schema"]}
+
+
+def requests(client: FlaskClient) -> Iterator[tuple[str, str, JsonObject, str | None, Any]]:
+    for method, path, operation in operations(said_by(client).document):
+        content = operation.get("requestBody", {}).get("content", {None: {}})
+        for media_type, said in content.items():
+            yield method, path, operation, media_type, said.get("example")
+
+
+def all_requests() -> list[Any]:
+    config = Config(app_env="testing", mongodb_uri="mongodb://unused/")
+    client = create_app(config, mongo_client=mongomock.MongoClient(tz_aware=True)).test_client()
+    return [pytest.param(*request, id=f"{request[0]} {request[1]} {request[3] or ''}".strip()) for request in requests(client)]
+
+
+def body_of(media_type: str | None, example: Any, films: _Films) -> dict[str, Any]:
+    if media_type is None:
+        return {}
+    if media_type == "multipart/form-data":
+        file = (
+            {"file": FileStorage(io.BytesIO(films.bytes), "holiday.mp4", content_type="video/mp4")} if "file" in example else {}
+        )
+        boundary, body = encode_multipart({**example, **file})
+        return {"data": body, "content_type": f"multipart/form-data; boundary={boundary}"}
+    if media_type == "application/x-www-form-urlencoded":
+        return {"data": example}
+    return {"json": example, "content_type": media_type}
+
+
+@pytest.mark.parametrize(("method", "path", "operation", "media_type", "example"), all_requests())
+def test_an_example_is_answered_as_documented(
+    world: FlaskClient, films: _Films, method: str, path: str, operation: JsonObject, media_type: str | None, example: Any
+) -> None:
+    if f"{method} {path}" in BEFORE:
+        assert_success(BEFORE[f"{method} {path}"](world))
+
+    with world.open(
+        address(path, operation, films), method=method, query_string=query_of(operation), **body_of(media_type, example, films)
+    ) as response:
+        # That it has the documented shape was checked by the client.
+        successes = [status for status in operation["responses"] if status.startswith("2")]
+        expected = successes or [status for status, start in NO_SUCCESS.items() if path.startswith(start)]
+        assert str(response.status_code) in expected, response.get_data(as_text=True)[:500]
+
+
+@pytest.mark.parametrize(("method", "path", "operation", "media_type", "example"), all_requests())
+def test_an_example_with_every_header_is_answered_as_documented(
+    world: FlaskClient, films: _Films, method: str, path: str, operation: JsonObject, media_type: str | None, example: Any
+) -> None:
+    headers = {part["name"]: example_of(part) for part in operation.get("parameters", ()) if part["in"] == "header"}
+
+    with world.open(
+        address(path, operation, films),
+        method=method,
+        headers=headers,
+        query_string=query_of(operation),
+        **body_of(media_type, example, films),
+    ) as response:
+        assert response.headers["X-Request-Id"] == "tab-1-42"
+        assert response.status_code < 500 or path.startswith(tuple(NO_SUCCESS.values()))
