@@ -20,14 +20,14 @@ run: $(INSTALLED) ## Start everything and serve on http://localhost:8001
 
 test: lint ## Lint, check types and run all tests, the long ones in a short form
 	$(BIN)/pytest -n auto --ignore=tests/faults $(ARGS)
-	FAULT_SECONDS=2 FAULT_ROUNDS=4 $(BIN)/pytest tests/faults $(ARGS)
+	FAULT_SECONDS=1 FAULT_ROUNDS=4 $(BIN)/pytest tests/faults $(ARGS)
 
 lint: $(INSTALLED) ## Lint and check types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
 faults: $(INSTALLED) ## Kill, freeze and cut off the parts, and look for lost work (a quarter of an hour)
-	FAULT_SECONDS=30 FAULT_ROUNDS=100 $(BIN)/pytest tests/faults $(ARGS)
+	FAULT_SECONDS=$${FAULT_SECONDS:-10} FAULT_ROUNDS=$${FAULT_ROUNDS:-50} FAULT_TABLE=1 $(BIN)/pytest tests/faults $(ARGS)
 
 bench: $(BENCH_INSTALLED) ## Measure speed against the limits of the parts (minutes)
 	$(BIN)/python -m bench $(ARGS)
