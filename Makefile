@@ -20,14 +20,14 @@ run: $(INSTALLED) ## Start everything and serve on http://localhost:8001
 
 test: lint ## Lint, check types and run all tests, the long ones in a short form
 	$(BIN)/pytest -n auto --ignore=tests/faults $(ARGS)
-	FAULT_SECONDS=2 FAULT_ROUNDS=4 $(BIN)/pytest tests/faults $(ARGS)
+	FAULT_SECONDS=1 FAULT_ROUNDS=4 $(BIN)/pytest tests/faults $(ARGS)
 
 lint: $(INSTALLED) ## Lint and check types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
 faults: $(INSTALLED) ## Kill, freeze and cut off the parts, and look for lost work (a quarter of an hour)
-	FAULT_SECONDS=30 FAULT_ROUNDS=100 $(BIN)/pytest tests/faults $(ARGS)
+	FAULT_SECONDS=$${FAULT_SECONDS:-10} FAULT_ROUNDS=$${FAULT_ROUNDS:-50} FAULT_TABLE=1 $(BIN)/pytest tests/faults $(ARGS)
 
 fuzz: $(INSTALLED) ## Send made-up requests of every kind, and hold the answers to the documentation (half an hour)
 	SCHEMATHESIS_EXAMPLES=100 $(BIN)/pytest -n auto tests/contract/test_hostile_variety.py $(ARGS)

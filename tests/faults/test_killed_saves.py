@@ -10,18 +10,13 @@ import os
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from projectapi.devstack.servers import MONGODB, REDIS
 from projectapi.project import new_id
 from tests.harness.caller import Caller, CallFailed
-from tests.harness.killable import GunicornApp, KillableServer, running, set_up_database
+from tests.harness.fault_world import World
 from tests.harness.stores import same, state
 from tests.harness.whole_app import wait_for
 
@@ -31,25 +26,6 @@ WRITERS = 4
 SAVES_BEFORE, SAVES_AFTER = 12, 12
 SECONDS = 30.0
 OWNER = "fault"
-
-
-@dataclass(frozen=True)
-class World:
-    """The application with two workers, and its servers."""
-
-    mongodb: KillableServer
-    app: GunicornApp
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder: Path = tmp_path_factory.mktemp("world")
-    mongodb, redis = KillableServer(MONGODB, folder), KillableServer(REDIS, folder)
-    with running(mongodb), running(redis):
-        set_up_database(mongodb.uri, redis.uri, folder / "media")
-        app = GunicornApp(folder / "app", mongodb_uri=mongodb.uri, redis_url=redis.uri, workers=2)
-        with running(app):
-            yield World(mongodb, app)
 
 
 @dataclass

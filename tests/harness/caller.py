@@ -6,7 +6,6 @@ import gzip
 import http.client
 import json
 import random
-import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
@@ -32,7 +31,6 @@ class Caller:
         self._seconds = seconds
         self._chance = random.Random()
         self._connection: http.client.HTTPConnection | None = None
-        self.slowest = 0.0
 
     def __enter__(self) -> Caller:
         return self
@@ -47,20 +45,19 @@ class Caller:
             self._connection = None
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
-        """Send a request, with `body` as JSON, and return the answer whatever its status. Raises CallFailed."""
+        """Send a request, with `body` as JSON unless it is bytes, and return the answer whatever its status.
+
+        Raises CallFailed.
+        """
         sent = {"X-User-Id": self._owner, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        raw = None
-        if body is not None:
-            raw = json.dumps(body).encode()
+        raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        if raw is not body:
             sent["Content-Type"] = "application/json"
-        started = time.monotonic()
         try:
             return self._exchange(method, path, raw, sent)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise CallFailed(f"{method} {path}: {type(error).__name__}") from error
-        finally:
-            self.slowest = max(self.slowest, time.monotonic() - started)
 
     def _exchange(self, method: str, path: str, raw: bytes | None, headers: dict[str, str]) -> Reply:
         if self._connection is None or self._chance.random() < _NEW_CONNECTION_CHANCE:

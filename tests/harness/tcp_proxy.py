@@ -33,7 +33,7 @@ class TcpProxy:
     def __init__(self, target_port: int, mode: Mode = Mode.PASS, *, delay_seconds: float = 0.0) -> None:
         self._target = (HOST, target_port)
         self._mode = mode
-        self._delay_seconds = delay_seconds
+        self.delay_seconds = delay_seconds
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
         self._threads: set[threading.Thread] = set()
@@ -98,7 +98,7 @@ class TcpProxy:
         with suppress(OSError):
             while piece := source.recv(_CHUNK_BYTES):
                 if self._mode is Mode.DELAY:
-                    time.sleep(self._delay_seconds)
+                    time.sleep(self.delay_seconds)
                 if self._mode is not Mode.BLACKHOLE:
                     sink.sendall(piece)
         for end in (source, sink):

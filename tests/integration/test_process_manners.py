@@ -56,7 +56,7 @@ def test_what_runs_at_sigterm_is_answered_on_new_and_kept_connections_and_then_a
         started = time.monotonic()
         kept.send(slow_get("kept"))
         new.send(slow_get("new"))
-        app.signal(signal.SIGTERM)
+        app.signal_master(signal.SIGTERM)
 
         # Then nobody new is let in, and both get their answers
         wait_for(lambda: is_refused(app.port), 10, "the port to be closed")
@@ -82,7 +82,7 @@ def test_a_reload_loses_no_request(serve: Served) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         calls = [pool.submit(call_until_reloaded, number) for number in range(6)]
-        app.signal(signal.SIGHUP)
+        app.signal_master(signal.SIGHUP)
         seen = sum((call.result(60) for call in calls), Counter())
 
     assert set(seen) == {200}
