@@ -10,15 +10,32 @@ from flask import Blueprint, Flask, Response, current_app, jsonify
 from projectapi.api.checkup import Checkup, described, overall
 from projectapi.api.context import backend
 from projectapi.api.documentation import documented, plain
-from projectapi.project import FRESH_START, now
+from projectapi.project import FRESH_START, JsonObject, now
 from projectapi.protocols import State
-from projectapi.schemas.shapes.health import Alive, Description, Greeting
+from projectapi.schemas.shapes.fields import Answer
+from projectapi.schemas.shapes.health import (
+    Alive,
+    Description,
+    Greeting,
+    HealthMetrics,
+    Readiness,
+    ReadinessInDetail,
+    Status,
+    StatusSince,
+)
 from projectapi.schemas.times import wire_time
 
 blueprint = Blueprint("health", __name__)
 
 _CHECKUP = "projectapi.checkup"
 _STARTED = time.monotonic()
+
+
+def _unready(shape: type[Answer]) -> JsonObject:
+    """Return the documentation of the same answer with the status of trouble."""
+    error = {"$ref": "#/components/schemas/Error"}
+    content = {"application/json": {"schema": {"allOf": [{"anyOf": [shape, error]}]}}}
+    return {"responses": {"503": {"description": "No work can be accepted now.", "content": content}}}
 
 
 def init_app(app: Flask) -> None:
@@ -53,18 +70,21 @@ def check_alive() -> Response:
 
 
 @blueprint.get("/health/ready")
+@documented(answer=plain(Readiness), stores=False, more=_unready(Readiness))
 def check_ready() -> Response:
     """Say how each part is; 503 only when work cannot be accepted."""
     return _report()
 
 
 @blueprint.get("/health/health")
+@documented(answer=plain(StatusSince), stores=False)
 def check_health() -> Response:
     """Say that this process answers, since when and in which version."""
     return _fresh(_signed({"status": "healthy", "uptime_seconds": uptime_seconds()}))
 
 
 @blueprint.get("/health/health/detailed")
+@documented(answer=plain(ReadinessInDetail), stores=False)
 def check_in_detail() -> Response:
     """Say how each part is; always 200, as this address is for people."""
     response = _report(uptime_seconds=uptime_seconds())
@@ -73,12 +93,14 @@ def check_in_detail() -> Response:
 
 
 @blueprint.get("/health/status")
+@documented(answer=plain(StatusSince), stores=False)
 def show_status() -> Response:
     """Say in one word how this service is."""
     return _fresh(_signed({"status": overall(checkup().results()).value, "uptime_seconds": uptime_seconds()}))
 
 
 @blueprint.get("/health/metrics")
+@documented(answer=plain(HealthMetrics), stores=False)
 def show_metrics() -> Response:
     """Say how long each part took to answer, in milliseconds, and for how long this worker runs."""
     results = checkup().results()
@@ -87,6 +109,7 @@ def show_metrics() -> Response:
 
 
 @blueprint.get("/health/readiness")
+@documented(answer=plain(Status), stores=False, more=_unready(Status))
 def check_readiness() -> Response:
     """Say whether work can be accepted; 503 when it cannot."""
     is_ready = overall(checkup().results()) is not State.UNHEALTHY
@@ -94,6 +117,7 @@ def check_readiness() -> Response:
 
 
 @blueprint.get("/health/liveness")
+@documented(answer=plain(Status), stores=False)
 def check_liveness() -> Response:
     """Say that this process answers."""
     return _fresh(_signed({"status": "alive"}))

@@ -13,8 +13,17 @@ from flask import Blueprint, Flask, Response, current_app, jsonify
 
 from projectapi.api.checkup import described, overall
 from projectapi.api.context import backend
+from projectapi.api.documentation import documented, plain
 from projectapi.api.health import checkup, uptime_seconds
 from projectapi.project import now
+from projectapi.schemas.shapes.health import (
+    PERFORMANCE_DATABASE,
+    PERFORMANCE_MESSAGE,
+    PERFORMANCE_METRICS,
+    PERFORMANCE_METRICS_IN_DETAIL,
+    PERFORMANCE_STATUS,
+    PERFORMANCE_SUGGESTIONS,
+)
 from projectapi.schemas.times import wire_time
 
 blueprint = Blueprint("performance", __name__, url_prefix="/performance")
@@ -50,6 +59,7 @@ def init_app(app: Flask) -> None:
 
 
 @blueprint.get("/metrics")
+@documented(answer=plain(PERFORMANCE_METRICS), stores=False)
 def show_metrics() -> Response:
     """Show how this worker's reads were answered, and how long each part took to answer."""
     took = {name: check["milliseconds"] for name, check in described(checkup().results()).items()}
@@ -57,6 +67,7 @@ def show_metrics() -> Response:
 
 
 @blueprint.get("/metrics/detailed")
+@documented(answer=plain(PERFORMANCE_METRICS_IN_DETAIL), stores=False)
 def show_metrics_in_detail() -> Response:
     """Show the same by kind of answer, and how each part is."""
     counts = _counts().now()
@@ -68,6 +79,7 @@ def show_metrics_in_detail() -> Response:
 
 
 @blueprint.get("/database")
+@documented(answer=plain(PERFORMANCE_DATABASE), stores=False)
 def show_database() -> Response:
     """Show how MongoDB is, how long a ping took, and the database's schema version."""
     checks = described(checkup().results())
@@ -75,6 +87,7 @@ def show_database() -> Response:
 
 
 @blueprint.get("/optimization/suggestions")
+@documented(answer=plain(PERFORMANCE_SUGGESTIONS), stores=False)
 def suggest() -> Response:
     """Say what whoever runs this service can do for it."""
     checks, cache = described(checkup().results()), _summary(_counts().now())
@@ -86,6 +99,7 @@ def suggest() -> Response:
 
 
 @blueprint.get("/status")
+@documented(answer=plain(PERFORMANCE_STATUS), stores=False)
 def show_status() -> Response:
     """Say how this service is, and that it is always being measured."""
     state = overall(checkup().results())
@@ -93,18 +107,21 @@ def show_status() -> Response:
 
 
 @blueprint.post("/monitoring/start")
+@documented(answer=plain(PERFORMANCE_MESSAGE), stores=False)
 def start_monitoring() -> Response:
     """Say that there is nothing to be started."""
     return _message("Monitoring is always on; there is nothing to start.")
 
 
 @blueprint.post("/monitoring/stop")
+@documented(answer=plain(PERFORMANCE_MESSAGE), stores=False)
 def stop_monitoring() -> Response:
     """Say that monitoring goes on."""
     return _message("Monitoring costs nothing and stays on.")
 
 
 @blueprint.post("/metrics/reset")
+@documented(answer=plain(PERFORMANCE_MESSAGE), stores=False)
 def reset_metrics() -> Response:
     """Let the worker that answers count from zero."""
     _counts().reset()

@@ -15,6 +15,7 @@ _HEADERS = {
     errors.UnsupportedMediaType: ("Accept-Patch",),
     errors.RangeNotSatisfiable: ("Content-Range", "Accept-Ranges"),
     errors.Unavailable: ("Retry-After",),
+    errors.TooManyRequests: ("Retry-After",),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TAGS = {
     "health": "Who answers, and whether it is well.",
+    "performance": "What the worker that answers knows of its own speed.",
     "docs": "This documentation.",
     "auth": "A backend without accounts: one anonymous user, whatever token comes along.",
     "projects": "Projects: created, listed, changed, moved to the trash and brought back.",

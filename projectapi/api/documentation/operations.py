@@ -88,7 +88,7 @@ class Operation:
 
     def _errors(self) -> Iterator[type[errors.ProjectApiError]]:
         yield from self.said.errors
-        yield errors.ProjectApiError
+        yield from (errors.ProjectApiError, errors.TooManyRequests, errors.Overloaded)
         if _IN_DATABASES.intersection(self.parts.values()):
             yield from (errors.ProjectNotFound, errors.ProjectNotCarriedOver)
         if "version" in self.parts.values():
