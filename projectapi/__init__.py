@@ -18,8 +18,10 @@ from projectapi import api, cli, devstack
 from projectapi.errors import ProjectApiError
 from projectapi.infra.cache_setup import connect_cache
 from projectapi.infra.database_circuit import DatabaseCircuit
+from projectapi.infra.database_events import CommandEvents, ServerEvents
 from projectapi.infra.logs import set_up_logging
 from projectapi.infra.mongo import connect
+from projectapi.infra.pool_events import PoolEvents
 from projectapi.infra.redis_client import RedisLink
 from projectapi.infra.retry import Retry
 from projectapi.infra.server_watch import ServerWatch
@@ -56,7 +58,7 @@ def create_app(
     `mongo_client` alone there is no cache.
     """
     own_client = mongo_client is None
-    set_up_logging(config.log_level)
+    set_up_logging(config.log_level, config.log_form)
     if devstack.is_serving():
         log.info(FRESH_START)
     app = Flask(__name__, static_folder=None)
@@ -68,7 +70,8 @@ def create_app(
     if mongo_client is None:
         servers = devstack.provide_for(config)
         pool = {"max_pool_size": config.mongodb_max_pool_size, "min_pool_size": config.mongodb_min_pool_size}
-        mongo_client = connect(app, servers.mongodb_uri, **pool, listeners=[watch])
+        listeners = [watch, CommandEvents(slow_milliseconds=config.slow_database_operation_ms), PoolEvents(), ServerEvents()]
+        mongo_client = connect(app, servers.mongodb_uri, **pool, listeners=listeners)
         watch.follow(mongo_client)
         redis_url = redis_url or servers.redis_url
 
@@ -77,7 +80,9 @@ def create_app(
     database = mongo_client[config.mongodb_database]
     engine = _cache_engine(app, config, redis_url, database, circuit) if redis_url else None
     backend = app.extensions["projectapi"] = _backend(config, mongo_client, circuit, engine)
-    api.init_app(app, max_body_bytes=config.max_body_bytes, cors_origins=config.cors_origins)
+    api.init_app(
+        app, max_body_bytes=config.max_body_bytes, cors_origins=config.cors_origins, access_log=config.access_log
+    )
     cli.init_app(app)
     if own_client and config.mongodb_uri is None and devstack.is_serving():
         # A database of our own making: nobody else sets it up for plain `flask run`.

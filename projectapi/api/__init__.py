@@ -7,6 +7,7 @@ from collections.abc import Collection
 from flask import Flask
 
 from projectapi.api import (
+    access,
     auth,
     cors,
     docs,
@@ -26,7 +27,7 @@ from projectapi.api.json_provider import StrictJSONProvider
 from projectapi.api.uploading import UploadRequest
 
 
-def init_app(app: Flask, *, max_body_bytes: int, cors_origins: Collection[str]) -> None:
+def init_app(app: Flask, *, max_body_bytes: int, cors_origins: Collection[str], access_log: bool = True) -> None:
     """Give `app` the whole API; it finds the parts that it works with in ``app.extensions["projectapi"]``."""
     app.request_class = UploadRequest
     app.json = StrictJSONProvider(app)
@@ -41,3 +42,4 @@ def init_app(app: Flask, *, max_body_bytes: int, cors_origins: Collection[str]) 
     health.init_app(app)
     performance.init_app(app)
     fast_reads.init_app(app, app.extensions["projectapi"], cors_origins)
+    access.init_app(app, access_log)

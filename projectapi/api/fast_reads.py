@@ -21,6 +21,7 @@ from projectapi.api.context import owner_of
 from projectapi.api.reading import Representation, Wanted, next_link, represent
 from projectapi.project import HISTORY_LIMIT_DEFAULT, ListQuery, ProjectKey
 from projectapi.protocols import Answer, Backend
+from projectapi.request_id import request_id
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -77,7 +78,7 @@ class FastReads:
             headers.append(next_link(environ["PATH_INFO"], {}, answer.next))
         if status == 200:
             headers.append(("Content-Length", str(len(body))))
-        headers += tracing.headers_for(tracing.request_id_of(environ.get("HTTP_X_REQUEST_ID", "")))
+        headers += tracing.headers_for(request_id.get())
         headers += cors.headers_for(environ.get("HTTP_ORIGIN"), self._origins)
         return Representation(status, headers, body)
 

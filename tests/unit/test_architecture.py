@@ -10,16 +10,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "projectapi"
 
-DOMAIN = {"errors", "project", "transcript", "timeline", "protocols"}
+DOMAIN = {"errors", "request_id", "project", "transcript", "timeline", "protocols"}
 ALLOWED = {
     "errors": set(),
+    "request_id": set(),
     "transcript": {"errors"},
     "project": {"errors", "transcript"},
     "timeline": {"errors", "project"},
     "protocols": {"errors", "project", "timeline", "transcript"},
     "schemas": DOMAIN,
     "api": DOMAIN | {"schemas"},
-    "infra": {"errors"},
+    "infra": {"errors", "request_id"},
     "stores": DOMAIN | {"infra"},
     "media": DOMAIN,
     "devstack": {"errors"},

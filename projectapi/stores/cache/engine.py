@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -23,6 +24,8 @@ from projectapi.stores.cache.reader import Load, Outcome, Reader, Reading
 from projectapi.stores.cache.settings import CacheSettings
 from projectapi.stores.cache.shared import Link, SharedCache
 from projectapi.stores.cache.writer import Write, Writer
+
+log = logging.getLogger("projectapi.cache")
 
 
 class IdentifiedLink(Link, Protocol):
@@ -123,6 +126,9 @@ class CacheEngine:
         reading = self._read_or_recall(key, load, etags) or self._read(key, load, etags)
         with self._counting:
             self._counts[key.kind, reading.outcome] += 1
+        if log.isEnabledFor(logging.DEBUG):
+            fields = {"event": "cache", "kind": key.kind, "outcome": reading.outcome, "key": key.name}
+            log.debug("%s: %s", key.name, reading.outcome, extra={"fields": fields})
         return reading
 
     def _read(self, key: CacheKey, load: Load, etags: Collection[str]) -> Reading:
