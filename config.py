@@ -275,6 +275,19 @@ class Config:
     access_log: bool = _setting(
         "ACCESS_LOG", _switch, True, "`1`: a line for each request at `INFO`. `0`: none, where a router in front has them."
     )
+    metrics_token: str | None = _setting(
+        "METRICS_TOKEN",
+        _text,
+        None,
+        "Bearer token with which `/metrics` may be read. Missing: by everybody, but in production by nobody.",
+        secret=True,
+    )
+    database_limit_bytes: int = _setting(
+        "DATABASE_LIMIT_BYTES",
+        _integer(0, 2**50),
+        512 * 2**20,
+        "How large the database may grow, in bytes, for the metrics and their alert (Atlas' free tier: 512 MB); `0`: any size.",
+    )
     slow_database_operation_ms: int = _setting(
         "SLOW_DATABASE_OPERATION_MS",
         _integer(1, 60_000),

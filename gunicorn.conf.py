@@ -1,8 +1,11 @@
 """How gunicorn serves projectapi; it reads this file by itself. The settings are in config.py, none are read here."""
 
+import itertools
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from typing import Any
 
@@ -33,6 +36,12 @@ max_requests_jitter = 2_000
 
 # The heartbeat file; on a disk it could block for seconds.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+# Where the workers count for the metrics. Made before anything imports prometheus_client, which looks for it then; a reload
+# reads this file once more and keeps it, a new parent process that was started with the old one's environment does not.
+_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+if __name__ == "__config__" and f"-{os.getpid()}-" not in os.environ.get(_METRICS, ""):
+    os.environ[_METRICS] = tempfile.mkdtemp(prefix=f"projectapi-metrics-{os.getpid()}-", dir=worker_tmp_dir)
 
 limit_request_line = 4094
 limit_request_fields = 64
@@ -65,6 +74,31 @@ def post_worker_init(worker: Any) -> None:
     threading.Thread(target=worker.wsgi.extensions["projectapi"].prepare, name="prepare", daemon=True).start()
 
 
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give a new worker the lowest free place among the files of the metrics."""
+    taken = {other.metrics_slot for other in server.WORKERS.values()}
+    worker.metrics_slot = next(slot for slot in itertools.count() if slot not in taken)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let a new worker count in its place."""
+    from projectapi.infra import metrics
+
+    metrics.take_slot(worker.metrics_slot)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Clear up after a worker, however it ended."""
+    from projectapi.infra import metrics
+
+    metrics.leave_slot(worker.metrics_slot)
+
+
+def on_exit(server: Any) -> None:
+    """Remove the files of the metrics."""
+    shutil.rmtree(os.environ[_METRICS], ignore_errors=True)
+
+
 def on_starting(server: Any) -> None:
     """Start the stand-ins in gunicorn's parent process, so that all workers inherit the same ones; not in production."""
     from projectapi import devstack
@@ -75,4 +109,9 @@ def on_starting(server: Any) -> None:
         sys.exit(f"projectapi cannot start: {error}")
     if servers.mongodb_uri != _settings.mongodb_uri:
         # A process of its own: a client of MongoDB must not be alive here when workers are forked.
-        subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", "db", "init"], check=True)
+        subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", "db", "init"], check=True, env=_without_metrics())
+
+
+def _without_metrics() -> dict[str, str]:
+    """Return the environment for a command, which does not count along with the workers."""
+    return {name: value for name, value in os.environ.items() if name != _METRICS}

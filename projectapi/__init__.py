@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from contextlib import suppress
 from datetime import timedelta
@@ -20,6 +21,7 @@ from projectapi.infra.cache_setup import connect_cache
 from projectapi.infra.database_circuit import DatabaseCircuit
 from projectapi.infra.database_events import CommandEvents, ServerEvents
 from projectapi.infra.logs import set_up_logging
+from projectapi.infra.metrics_page import PrometheusMetrics
 from projectapi.infra.mongo import connect
 from projectapi.infra.pool_events import PoolEvents
 from projectapi.infra.redis_client import RedisLink
@@ -36,6 +38,7 @@ from projectapi.stores.assembly import behind_cache, mongo_stores
 from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettings, MongoControlStore
 from projectapi.stores.database_info import CheckedRetry
 from projectapi.stores.database_schema import MongoDatabaseSchema
+from projectapi.stores.database_size import bytes_of
 from projectapi.stores.health_checks import CacheCheck, DatabaseCheck, NoCacheCheck, SchemaCheck
 from projectapi.stores.history_sweep import Announce, unannounced
 from projectapi.stores.housekeeping import MongoHousekeeping
@@ -107,6 +110,11 @@ def _backend(
         owners = Owners(stores.projects)
         announce = Announced(engine, owners).write
         stores = behind_cache(stores, engine, owners, answers)
+    metrics = PrometheusMetrics(
+        media_dir=config.media_dir,
+        database_bytes=lambda: bytes_of(database),
+        database_limit_bytes=config.database_limit_bytes,
+    )
     videos = MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes)
     return Backend(
         answers=stores.answers,
@@ -127,6 +135,9 @@ def _backend(
             SchemaCheck(schema),
         ),
         prepare=partial(_prepare, schema, engine),
+        metrics=metrics,
+        # A token that nobody knows keeps everybody out.
+        metrics_token=config.metrics_token or (secrets.token_hex() if config.app_env == "production" else None),
         close=client.close,
         version=__version__,
         ownership_enforced=config.ownership == "enforced",

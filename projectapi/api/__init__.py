@@ -16,6 +16,7 @@ from projectapi.api import (
     health,
     idempotency,
     media,
+    metrics,
     performance,
     projects,
     rendering,
@@ -37,9 +38,9 @@ def init_app(app: Flask, *, max_body_bytes: int, cors_origins: Collection[str], 
     tracing.init_app(app)
     cors.init_app(app, cors_origins)
     idempotency.init_app(app)
-    for room in (errors, health, docs, auth, projects, timeline, rendering, media, transcriptions):
+    for room in (errors, health, metrics, docs, auth, projects, timeline, rendering, media, transcriptions):
         app.register_blueprint(room.blueprint)
     health.init_app(app)
     performance.init_app(app)
     fast_reads.init_app(app, app.extensions["projectapi"], cors_origins)
-    access.init_app(app, access_log)
+    access.init_app(app, app.extensions["projectapi"].metrics, access_log)

@@ -87,6 +87,7 @@ class FastReads:
         path: str = environ["PATH_INFO"]
         answers = self._backend.answers
         if path in ("/projects", "/projects/"):
+            environ[tracing.ROUTE] = "/projects/"
             query = ListQuery(owner=owner_of(environ.get("HTTP_X_USER_ID", "")))
             return lambda tags: answers.projects(query, tags)
         found = _PROJECT.fullmatch(path)
@@ -98,5 +99,7 @@ class FastReads:
         if history:
             if resource != "timeline":
                 return None
+            environ[tracing.ROUTE] = "/timeline/<project_id>/history"
             return lambda tags: answers.history(key, limit=HISTORY_LIMIT_DEFAULT, skip=0, with_state=False, etags=tags)
+        environ[tracing.ROUTE] = f"/{resource}/<project_id>"
         return partial(answers.project if resource == "projects" else answers.timeline, key)

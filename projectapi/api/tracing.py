@@ -6,9 +6,12 @@ import re
 import secrets
 import time
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 
 from projectapi.request_id import request_id
+
+ROUTE = "projectapi.route"
+"""The key of WSGI's environment under which the template of the request's address is noted, for the metrics."""
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -32,6 +35,8 @@ def headers_for(request_id: str) -> list[tuple[str, str]]:
 def _remember_id() -> None:
     g.started = time.perf_counter()
     g.request_id = request_id.get()
+    if request.url_rule is not None:
+        request.environ[ROUTE] = request.url_rule.rule
 
 
 def _add_headers(response: Response) -> Response:

@@ -23,6 +23,7 @@ from pymongo.monitoring import (
 )
 from pymongo.server_type import SERVER_TYPE
 
+from projectapi.infra import metrics
 from projectapi.infra.operation_context import attempt
 
 log = logging.getLogger("projectapi.database")
@@ -31,6 +32,8 @@ _OF_THE_DRIVER = frozenset(
     {"hello", "ismaster", "saslstart", "saslcontinue", "authenticate", "getnonce", "endsessions", "killcursors"}
 )
 _LOST = "lost"
+_DUPLICATE = "DuplicateKey 11000"
+_FINE = ("ok", _DUPLICATE)
 
 
 class CommandEvents(CommandListener):
@@ -53,7 +56,8 @@ class CommandEvents(CommandListener):
         """Log a command that the server answered; the answer may still hold errors of single writes."""
         milliseconds = event.duration_micros / 1000
         outcome = _outcome_of(event.reply)
-        if milliseconds >= self._slow_milliseconds or outcome not in ("ok", "DuplicateKey 11000"):
+        metrics.count_command(event.command_name, milliseconds / 1000, None if outcome in _FINE else outcome)
+        if milliseconds >= self._slow_milliseconds or outcome not in _FINE:
             self._log(logging.WARNING, event.command_name, milliseconds, outcome)
         elif log.isEnabledFor(logging.DEBUG):
             self._log(logging.DEBUG, event.command_name, milliseconds, outcome)
@@ -63,9 +67,10 @@ class CommandEvents(CommandListener):
         failure = event.failure
         name = failure.get("codeName") or failure.get("errtype") or "error"
         code = failure.get("code")
-        self._log(
-            logging.WARNING, event.command_name, event.duration_micros / 1000, f"{name} {code}" if code is not None else name
-        )
+        outcome = name if code is None else f"{name} {code}"
+        milliseconds = event.duration_micros / 1000
+        metrics.count_command(event.command_name, milliseconds / 1000, outcome)
+        self._log(logging.WARNING, event.command_name, milliseconds, outcome)
 
     def _log(self, level: int, command: str, milliseconds: float, outcome: str) -> None:
         if command.lower() in _OF_THE_DRIVER:
@@ -99,7 +104,7 @@ def _outcome_of(reply: Mapping[str, Any]) -> str:
     if not errors:
         return "ok"
     code = errors[0].get("code")
-    return "DuplicateKey 11000" if code == 11000 else f"{errors[0].get('codeName') or 'WriteError'} {code}"
+    return _DUPLICATE if code == 11000 else f"{errors[0].get('codeName') or 'WriteError'} {code}"
 
 
 class ServerEvents(ServerHeartbeatListener):

@@ -9,6 +9,8 @@ from contextvars import ContextVar
 
 from tenacity import RetryCallState
 
+from projectapi.infra import metrics
+
 log = logging.getLogger("projectapi.database")
 
 attempt: ContextVar[int] = ContextVar("attempt", default=1)
@@ -43,6 +45,7 @@ def tell_of_retry(state: RetryCallState) -> None:
     cause = type(error).__name__
     milliseconds = round(state.upcoming_sleep * 1000)
     fields = {"event": "retry", "attempt": state.attempt_number, "cause": cause, "waitMilliseconds": milliseconds}
+    metrics.RETRIES.labels(cause).inc()
     log.info(
         "attempt %d failed with %s; another one follows in %d ms",
         state.attempt_number,
@@ -53,6 +56,7 @@ def tell_of_retry(state: RetryCallState) -> None:
 
 
 def _ended(level: int, outcome: str, cause: str | None) -> None:
+    metrics.RETRIED.labels(outcome).inc()
     fields = {"event": "retried", "attempts": attempt.get(), "outcome": outcome, "cause": cause}
     log.log(
         level, "%s after %d attempts%s", outcome, attempt.get(), f": {cause}" if cause else "", extra={"fields": fields}

@@ -1,4 +1,4 @@
-"""What the log tells of the pool of connections to MongoDB, from the driver's own monitoring events."""
+"""What log and metrics tell of the pool of connections to MongoDB, from the driver's own monitoring events."""
 
 from __future__ import annotations
 
@@ -19,16 +19,23 @@ from pymongo.monitoring import (
     PoolReadyEvent,
 )
 
+from projectapi.infra import metrics
+
 log = logging.getLogger("projectapi.database.pool")
 
 _FIELDS = {"fields": {"event": "pool"}}
 
 
 class PoolEvents(ConnectionPoolListener):
-    """Logs what happens to the pool: DEBUG, but for a pool that was emptied and for a request that got no connection."""
+    """Counts connections, and logs what happens to the pool.
+
+    At DEBUG, but for a pool that was emptied and for a request that got no connection.
+    """
 
     def pool_created(self, event: PoolCreatedEvent) -> None:
-        """Log a new pool."""
+        """Log a new pool, and note how many connections it may have."""
+        # One a server; a standalone or the primary is the one that is used.
+        metrics.POOL_MAX.set(event.options.get("maxPoolSize", 100) if event.options else 100)
         log.debug("pool made", extra=_FIELDS)
 
     def pool_ready(self, event: PoolReadyEvent) -> None:
@@ -45,6 +52,7 @@ class PoolEvents(ConnectionPoolListener):
 
     def connection_created(self, event: ConnectionCreatedEvent) -> None:
         """Log a connection that is being opened."""
+        metrics.CONNECTIONS.inc()
         log.debug("connection %d is being opened", event.connection_id, extra=_FIELDS)
 
     def connection_ready(self, event: ConnectionReadyEvent) -> None:
@@ -53,18 +61,25 @@ class PoolEvents(ConnectionPoolListener):
 
     def connection_closed(self, event: ConnectionClosedEvent) -> None:
         """Log a connection that is gone, and why."""
+        metrics.CONNECTIONS.dec()
         log.debug("connection %d closed: %s", event.connection_id, event.reason, extra=_FIELDS)
 
     def connection_check_out_started(self, event: ConnectionCheckOutStartedEvent) -> None:
-        """Do nothing: what becomes of it follows."""
+        """Count an operation that wants a connection."""
+        metrics.WAITING.inc()
 
     def connection_check_out_failed(self, event: ConnectionCheckOutFailedEvent) -> None:
         """Log that an operation got no connection, and why."""
+        metrics.WAITING.dec()
+        metrics.CHECK_OUT_FAILURES.labels(event.reason).inc()
         fields = {"event": "pool", "reason": event.reason}
         log.warning("no connection to be had from the pool: %s", event.reason, extra={"fields": fields})
 
     def connection_checked_out(self, event: ConnectionCheckedOutEvent) -> None:
-        """Do nothing: the command follows."""
+        """Count a connection that is in use."""
+        metrics.WAITING.dec()
+        metrics.IN_USE.inc()
 
     def connection_checked_in(self, event: ConnectionCheckedInEvent) -> None:
-        """Do nothing: the command was told of."""
+        """Count a connection that is free again."""
+        metrics.IN_USE.dec()

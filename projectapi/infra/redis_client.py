@@ -20,6 +20,7 @@ from redis.connection import ConnectionPool
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
+from projectapi.infra import metrics
 from projectapi.infra.circuit_breaker import CircuitBreaker
 
 Command = Sequence[str | bytes | int | float]
@@ -158,6 +159,7 @@ class RedisLink:
             raise
         except (RedisError, OSError) as error:
             if self._breaker.failed():
+                metrics.count_circuit(is_open=True)
                 cause = type(error).__name__
                 fields = {"event": "circuit", "open": True, "cause": cause}
                 log.warning("circuit opened: Redis failed with %s and is spared for now", cause, extra={"fields": fields})
@@ -172,6 +174,7 @@ class RedisLink:
 
     def _answered(self) -> None:
         if self._breaker.succeeded():
+            metrics.count_circuit(is_open=False)
             log.info("circuit closed: Redis answers again", extra={"fields": {"event": "circuit", "open": False}})
 
     def _exchange(self, server: str | None, commands: Sequence[Command]) -> tuple[str, list[Reply]]:

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
@@ -62,9 +61,7 @@ class SingleFlight(Generic[T]):
             return None
         flight = _Flight[T](callers=1)
         # A daemon: what it leaves behind when the process ends must be what a sweep takes away.
-        # Its lines in the log bear the id of the request that began it.
-        run = copy_context().run
-        threading.Thread(target=run, args=(self._run, key, work, flight), name="background-work", daemon=True).start()
+        threading.Thread(target=self._run, args=(key, work, flight), name="background-work", daemon=True).start()
         self._flights[key] = flight
         return flight
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from projectapi.errors import DatabaseUnavailable
+from projectapi.infra import metrics
 from projectapi.infra.database_circuit import within
 
 log = logging.getLogger("projectapi.cache")
@@ -218,5 +219,6 @@ class Control:
 
 def _tell_of_epoch(state: ControlState) -> None:
     mode = "on" if state.on else "off"
+    metrics.note_epoch(state.epoch, is_on=state.on)
     fields = {"event": "epoch", "epoch": state.epoch, "mode": mode, "server": state.server}
     log.info("epoch %d: the cache is %s", state.epoch, mode, extra={"fields": fields})

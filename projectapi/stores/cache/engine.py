@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from projectapi.errors import DatabaseUnavailable
+from projectapi.infra import metrics
 from projectapi.infra.database_circuit import within
 from projectapi.infra.redis_client import RedisUnavailable
 from projectapi.stores.cache.control import Clock, Control, ControlStore
@@ -126,6 +127,7 @@ class CacheEngine:
         reading = self._read_or_recall(key, load, etags) or self._read(key, load, etags)
         with self._counting:
             self._counts[key.kind, reading.outcome] += 1
+        metrics.CACHE_READS.labels(key.kind, reading.outcome).inc()
         if log.isEnabledFor(logging.DEBUG):
             fields = {"event": "cache", "kind": key.kind, "outcome": reading.outcome, "key": key.name}
             log.debug("%s: %s", key.name, reading.outcome, extra={"fields": fields})
