@@ -7,8 +7,13 @@ counting where that one stopped, so counters never fall and there are never more
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TypeVar
+
 from prometheus_client import Counter, Gauge, Histogram, values
 from prometheus_client.multiprocess import mark_process_dead
+
+Counted = TypeVar("Counted", Counter, Histogram)
 
 _slot = "parent"
 
@@ -66,9 +71,26 @@ def leave_slot(slot: int) -> None:
     mark_process_dead(slot)  # type: ignore[no-untyped-call]
 
 
+@cache
+def _child(metric: Counted, *labels: str | int) -> Counted:
+    """Return `metric.labels(*labels)`, which takes longer to find than to count."""
+    return metric.labels(*labels)
+
+
+def count_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Count an answered request."""
+    _child(REQUESTS, method, route, status).inc()
+    _child(REQUEST_SECONDS, method, route).observe(seconds)
+
+
+def count_cache_read(kind: str, outcome: str) -> None:
+    """Count a read of a finished answer."""
+    _child(CACHE_READS, kind, outcome).inc()
+
+
 def count_command(command: str, seconds: float, error: str | None = None) -> None:
     """Count a command to MongoDB; `error` is the name of what went wrong."""
-    COMMAND_SECONDS.labels(command).observe(seconds)
+    _child(COMMAND_SECONDS, command).observe(seconds)
     if error is not None:
         COMMAND_FAILURES.labels(command, error).inc()
 

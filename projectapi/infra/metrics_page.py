@@ -60,9 +60,7 @@ class PrometheusMetrics(Collector):
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """See `Metrics.count_request`."""
         # A client may make up any number of methods.
-        method = method if method in _METHODS else "other"
-        metrics.REQUESTS.labels(method, route, status).inc()
-        metrics.REQUEST_SECONDS.labels(method, route).observe(seconds)
+        metrics.count_request(method if method in _METHODS else "other", route, status, seconds)
 
     @contextmanager
     def receiving(self, file: Arriving) -> Iterator[None]:

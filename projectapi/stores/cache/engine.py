@@ -127,7 +127,7 @@ class CacheEngine:
         reading = self._read_or_recall(key, load, etags) or self._read(key, load, etags)
         with self._counting:
             self._counts[key.kind, reading.outcome] += 1
-        metrics.CACHE_READS.labels(key.kind, reading.outcome).inc()
+        metrics.count_cache_read(key.kind, reading.outcome)
         if log.isEnabledFor(logging.DEBUG):
             fields = {"event": "cache", "kind": key.kind, "outcome": reading.outcome, "key": key.name}
             log.debug("%s: %s", key.name, reading.outcome, extra={"fields": fields})
