@@ -34,7 +34,7 @@ REQUEST_SECONDS = Histogram("projectapi_request_seconds", "Time until the answer
 COMMAND_SECONDS = Histogram("projectapi_database_command_seconds", "MongoDB commands.", ["command"], buckets=_QUICK)
 COMMAND_FAILURES = Counter("projectapi_database_command_failures", "MongoDB commands that failed.", ["command", "error"])
 RETRIES = Counter("projectapi_database_retries", "Attempts that failed and were followed by another one.", ["cause"])
-RETRIED = Counter("projectapi_database_retried_operations", "Operations of several attempts, by how they ended.", ["outcome"])
+TROUBLED = Counter("projectapi_database_troubled_operations", "Operations that met passing trouble, by their end.", ["outcome"])
 
 CONNECTIONS = Gauge("projectapi_database_pool_connections", "Open connections to MongoDB.", multiprocess_mode="livesum")
 IN_USE = Gauge("projectapi_database_pool_in_use", "Connections to MongoDB in use.", multiprocess_mode="livesum")

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from tenacity import RetryCallState
 
 from projectapi.infra import metrics
+from projectapi.infra.driver_errors import is_transient
 
 log = logging.getLogger("projectapi.database")
 
@@ -19,12 +20,12 @@ attempt: ContextVar[int] = ContextVar("attempt", default=1)
 
 @contextmanager
 def counted_attempts() -> Iterator[None]:
-    """Surround all attempts of one operation, and tell how it ended if it took more than one."""
+    """Surround all attempts of one operation, and tell how it ended if there was trouble that passes."""
     outer = attempt.set(1)
     try:
         yield
     except Exception as error:
-        if attempt.get() > 1:
+        if attempt.get() > 1 or is_transient(error):
             _ended(logging.WARNING, "failed", type(error).__name__)
         raise
     else:
@@ -56,8 +57,7 @@ def tell_of_retry(state: RetryCallState) -> None:
 
 
 def _ended(level: int, outcome: str, cause: str | None) -> None:
-    metrics.RETRIED.labels(outcome).inc()
-    fields = {"event": "retried", "attempts": attempt.get(), "outcome": outcome, "cause": cause}
-    log.log(
-        level, "%s after %d attempts%s", outcome, attempt.get(), f": {cause}" if cause else "", extra={"fields": fields}
-    )
+    metrics.TROUBLED.labels(outcome).inc()
+    attempts = attempt.get()
+    fields = {"event": "retried", "attempts": attempts, "outcome": outcome, "cause": cause}
+    log.log(level, "%s after %d attempts%s", outcome, attempts, f": {cause}" if cause else "", extra={"fields": fields})
