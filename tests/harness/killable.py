@@ -106,6 +106,11 @@ class GunicornApp:
             self._process.terminate()
             wait_or_kill(self._process, _STOP_SECONDS)
 
+    def reload(self) -> None:
+        """Have all workers replaced by new ones, as after a change of the settings."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
     def workers(self) -> list[int]:
         """Return the ids of the worker processes."""
         assert self._process is not None

@@ -16,6 +16,8 @@ from pymongo import MongoClient
 from config import Config
 from projectapi import create_app
 from projectapi.devstack.servers import MONGODB, EmbeddedServer
+from tests.harness.caller import Caller
+from tests.harness.killable import GunicornApp, running
 from tests.harness.stores import connect, state
 from tests.harness.whole_app import wait_for
 
@@ -235,3 +237,21 @@ def test_slow_operations_are_told_whatever_the_level(make: AppOnServer, capsys: 
 
     assert slow
     assert all(line["level"] == "WARNING" and line["milliseconds"] >= 1 for line in slow)
+
+
+def test_a_whole_server_writes_nothing_but_json_from_its_first_line_to_its_last(
+    server: str, redis_url: str, tmp_path: Path
+) -> None:
+    quiet = {"LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG", "SECRET_KEY": "MARKKEY", "METRICS_TOKEN": "MARKTOKEN"}
+    app = GunicornApp(tmp_path, mongodb_uri=server, redis_url=redis_url, workers=1, **quiet)
+
+    with running(app), Caller([app.port], "MARKOWNER") as caller:
+        caller.call("POST", "/projects", {"name": NAME}, X_Request_Id="editor-5")
+        caller.call("GET", "/projects/", X_Request_Id="editor-6")
+
+    lines = [json.loads(line) for line in app.log.read_text().splitlines()]
+    assert {line["logger"] for line in lines} >= {"gunicorn.error", "projectapi.access", "projectapi.database"}
+    told = {line["requestId"]: line for line in lines if line.get("event") == "request"}
+    assert told["editor-5"]["path"] == "/projects"
+    assert told["editor-6"]["path"] == "/projects/"
+    assert_nothing_is_given_away(lines)

@@ -148,6 +148,20 @@ def test_a_killed_worker_takes_no_count_with_it(installation: Installation) -> N
     assert now.total("projectapi_requests_total") > before.total("projectapi_requests_total")
 
 
+def test_a_reload_keeps_the_counts(installation: Installation) -> None:
+    work(installation.app.port, "owner-before-reload")
+    before, workers = installation.numbers(), installation.app.workers()
+
+    installation.app.reload()
+    wait_for(lambda: len(now := set(installation.app.workers())) == WORKERS and not now & set(workers), 60, "other workers")
+    wait_for(lambda: is_serving(installation), 60, "the application to serve")
+    work(installation.app.port, "owner-after-reload")
+
+    now = installation.numbers()
+    gained = now.total("projectapi_saves_total", outcome="saved") - before.total("projectapi_saves_total", outcome="saved")
+    assert gained == SAVES
+
+
 def is_serving(installation: Installation) -> bool:
     try:
         return bool(installation.numbers())

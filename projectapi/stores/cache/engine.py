@@ -129,8 +129,10 @@ class CacheEngine:
             self._counts[key.kind, reading.outcome] += 1
         metrics.count_cache_read(key.kind, reading.outcome)
         if log.isEnabledFor(logging.DEBUG):
-            fields = {"event": "cache", "kind": key.kind, "outcome": reading.outcome, "key": key.name}
-            log.debug("%s: %s", key.name, reading.outcome, extra={"fields": fields})
+            # The key of a list has its owner's name, which may be an address.
+            name = key.kind if key.owner else key.name
+            fields = {"event": "cache", "kind": key.kind, "outcome": reading.outcome}
+            log.debug("%s: %s", name, reading.outcome, extra={"fields": fields})
         return reading
 
     def _read(self, key: CacheKey, load: Load, etags: Collection[str]) -> Reading:
