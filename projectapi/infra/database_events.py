@@ -32,6 +32,9 @@ _OF_THE_DRIVER = frozenset(
     {"hello", "ismaster", "saslstart", "saslcontinue", "authenticate", "getnonce", "endsessions", "killcursors"}
 )
 _LOST = "lost"
+_OURS = "_OperationCancelled"
+"""The class of the driver's error for what it called off itself; it has no public name."""
+
 _DUPLICATE = "DuplicateKey 11000"
 _FINE = ("ok", _DUPLICATE)
 
@@ -129,8 +132,10 @@ class ServerEvents(ServerHeartbeatListener):
 
     def failed(self, event: ServerHeartbeatFailedEvent) -> None:
         """Log a server that was there before, or was never found."""
-        if self._becomes(event.connection_id, _LOST):
-            address, cause = _address(event.connection_id), type(event.reply).__name__
+        cause = type(event.reply).__name__
+        # A heartbeat that we ended ourselves, as when the process stops, says nothing of the server.
+        if cause != _OURS and self._becomes(event.connection_id, _LOST):
+            address = _address(event.connection_id)
             fields = {"event": "server", "server": address, "role": _LOST, "cause": cause}
             log.warning("MongoDB at %s does not answer: %s", address, cause, extra={"fields": fields})
 

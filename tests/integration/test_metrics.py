@@ -145,6 +145,9 @@ def test_a_killed_worker_takes_no_count_with_it(installation: Installation) -> N
     fell = [sample for sample, value in before.items() if sample[0].endswith("_total") and now.get(sample, 0) < value]
     assert fell == []
     assert now.total("projectapi_database_pool_max") <= WORKERS * 20
+    # What was true of the dead only is gone with them.
+    connections = "projectapi_database_pool_connections"
+    assert now.total(connections) <= before.total(connections)
     assert now.total("projectapi_requests_total") > before.total("projectapi_requests_total")
 
 
