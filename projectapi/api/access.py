@@ -71,7 +71,7 @@ def _log(environ: WSGIEnvironment, status: int, headers: list[tuple[str, str]], 
         "path": path,
         "status": status,
         "milliseconds": round(milliseconds, 3),
-        "bytes": int(sent.get("Content-Length", 0)),
+        "bytes": int(sent["Content-Length"]) if "Content-Length" in sent else None,
         "cache": sent.get("X-Cache"),
     }
     line = "%s %s %s %.2f ms %s bytes %s"
