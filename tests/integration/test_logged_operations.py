@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from config import Config
 from projectapi import create_app
 from projectapi.devstack.servers import MONGODB, EmbeddedServer
 from tests.harness.caller import Caller
+from tests.harness.failing_server import failing, failing_server
 from tests.harness.killable import GunicornApp, running
 from tests.harness.stores import connect, state
 from tests.harness.whole_app import wait_for
@@ -40,17 +40,8 @@ BAD_LUCK: list[tuple[str, JsonObject]] = [
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A MongoDB wire server that fails where it is told to."""
-
-    def command(port: int, folder: Path) -> list[str]:
-        return [*MONGODB.command(port, folder), "--enable-test-commands"]
-
-    embedded = EmbeddedServer(replace(MONGODB, command=command), tmp_path_factory.mktemp("mongodb"))
-    embedded.start()
-    try:
-        embedded.wait_until_ready()
-        yield embedded.uri
-    finally:
-        embedded.stop()
+    with failing_server(tmp_path_factory.mktemp("mongodb")) as uri:
+        yield uri
 
 
 @pytest.fixture(scope="module")
@@ -82,15 +73,6 @@ def make(server: str, redis_url: str, tmp_path: Path, capsys: pytest.CaptureFixt
 
 def lines_of(capsys: pytest.CaptureFixture[str]) -> list[JsonObject]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-
-
-def fail(admin: MongoClient[JsonObject], command: str, mode: Any, **how: Any) -> None:
-    data = {"failCommands": [command], **how}
-    admin.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
-
-
-def stop_failing(admin: MongoClient[JsonObject]) -> None:
-    admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
 
 def use(app: Flask, request_id: str) -> list[int]:
@@ -149,11 +131,8 @@ def test_failures_are_loud_and_show_attempt_and_code(
     capsys.readouterr()
 
     # Out of time: an error that the driver does not repeat by itself.
-    fail(admin, "find", {"times": 1}, errorCode=50)
-    try:
+    with failing(admin, "find", {"times": 1}, errorCode=50):
         assert use(app, "editor-2") == [200, 200, 200, 200, 422]
-    finally:
-        stop_failing(admin)
 
     lines = lines_of(capsys)
     failures = [line for line in lines if line.get("event") == "database" and line["outcome"] != "ok"]
@@ -174,11 +153,8 @@ def test_a_day_on_which_everything_fails_gives_nothing_away(
     use(app, "before")
 
     for command, how in BAD_LUCK:
-        fail(admin, command, "alwaysOn", **how)
-        try:
+        with failing(admin, command, "alwaysOn", **how):
             assert max(use(app, "editor-3")[:-1]) > 400
-        finally:
-            stop_failing(admin)
 
     shown = capsys.readouterr().err
     assert "WARNING" in shown

@@ -18,7 +18,7 @@ from projectapi.devstack.servers import MONGODB, REDIS
 from tests.harness.caller import Caller, CallFailed
 from tests.harness.killable import GunicornApp, KillableServer, running, set_up_database
 from tests.harness.stores import state
-from tests.harness.whole_app import wait_for
+from tests.harness.whole_app import upload_form, wait_for
 from tests.media_samples import small_mp4_bytes
 
 WORKERS = 2
@@ -230,14 +230,8 @@ def gained_5xx(installation: Installation, before: Numbers) -> bool:
 
 def upload(port: int, project_id: str, video: bytes) -> int:
     """Upload a file as a browser's form does and return the status."""
-    boundary = b"----projectapi"
-    parts = [
-        b"--" + boundary + b'\r\nContent-Disposition: form-data; name="project_id"\r\n\r\n' + project_id.encode() + b"\r\n",
-        b"--" + boundary + b'\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n',
-        b"Content-Type: video/mp4\r\n\r\n" + video + b"\r\n--" + boundary + b"--\r\n",
-    ]
-    headers = {"Content-Type": "multipart/form-data; boundary=" + boundary.decode(), "X-User-Id": "uploader"}
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/media/upload", b"".join(parts), headers, method="POST")
+    body, headers = upload_form(project_id, video)
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/media/upload", body, headers, method="POST")
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return int(answer.status)
