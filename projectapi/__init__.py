@@ -110,11 +110,6 @@ def _backend(
         owners = Owners(stores.projects)
         announce = Announced(engine, owners).write
         stores = behind_cache(stores, engine, owners, answers)
-    metrics = PrometheusMetrics(
-        media_dir=config.media_dir,
-        database_bytes=lambda: bytes_of(database),
-        database_limit_bytes=config.database_limit_bytes,
-    )
     videos = MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes)
     return Backend(
         answers=stores.answers,
@@ -135,9 +130,8 @@ def _backend(
             SchemaCheck(schema),
         ),
         prepare=partial(_prepare, schema, engine),
-        metrics=metrics,
-        # A token that nobody knows keeps everybody out.
-        metrics_token=config.metrics_token or (secrets.token_hex() if config.app_env == "production" else None),
+        metrics=_metrics(config, database),
+        metrics_token=_metrics_token(config),
         close=client.close,
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
@@ -151,6 +145,19 @@ def _prepare(schema: DatabaseSchema, engine: CacheEngine | None) -> None:
         engine.prepare()
     with suppress(ProjectApiError):
         schema.versions()
+
+
+def _metrics(config: Config, database: Database[dict[str, Any]]) -> PrometheusMetrics:
+    return PrometheusMetrics(
+        media_dir=config.media_dir,
+        database_bytes=partial(bytes_of, database),
+        database_limit_bytes=config.database_limit_bytes,
+    )
+
+
+def _metrics_token(config: Config) -> str | None:
+    # A token that nobody knows keeps everybody out.
+    return config.metrics_token or (secrets.token_hex() if config.app_env == "production" else None)
 
 
 def _retention(config: Config) -> RetentionPolicy:
