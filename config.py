@@ -295,11 +295,47 @@ class Config:
     log_level: str = _setting(
         "LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`."
     )
+    log_format: str | None = _setting(
+        "LOG_FORMAT",
+        _one_of("json", "text"),
+        None,
+        "`json`: one JSON object a line. `text`: lines for people. Missing: `json` in production, else `text`.",
+    )
+    access_log: bool = _setting(
+        "ACCESS_LOG",
+        _switch,
+        False,
+        "`1`: a line for each request at `INFO`. `0`: none; Heroku's and Render's routers write one with the same request id.",
+    )
+    metrics_token: str | None = _setting(
+        "METRICS_TOKEN",
+        _text,
+        None,
+        "Bearer token with which `/metrics` may be read. Missing: by everybody, but in production by nobody.",
+        secret=True,
+    )
+    database_limit_bytes: int = _setting(
+        "DATABASE_LIMIT_BYTES",
+        _integer(0, 2**50),
+        512 * 2**20,
+        "How large the database may grow, in bytes, for the metrics and their alert (Atlas' free tier: 512 MB); `0`: any size.",
+    )
+    slow_database_operation_ms: int = _setting(
+        "SLOW_DATABASE_OPERATION_MS",
+        _integer(1, 60_000),
+        250,
+        "A command to MongoDB that takes this long is logged as a warning, in milliseconds.",
+    )
 
     def __post_init__(self) -> None:
         problems = list(self._contradictions())
         if problems:
             raise ConfigError("\n".join(problems))
+
+    @property
+    def log_form(self) -> str:
+        """Return the form of the log's lines: ``json`` or ``text``."""
+        return self.log_format or ("json" if self.app_env == "production" else "text")
 
     def _contradictions(self) -> list[str]:
         problems = []

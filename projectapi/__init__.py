@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from contextlib import suppress
 from datetime import timedelta
@@ -18,8 +19,11 @@ from projectapi import api, cli, devstack
 from projectapi.errors import ProjectApiError
 from projectapi.infra.cache_setup import connect_cache
 from projectapi.infra.database_circuit import DatabaseCircuit
+from projectapi.infra.database_events import CommandEvents, ServerEvents
 from projectapi.infra.logs import set_up_logging
+from projectapi.infra.metrics_page import PrometheusMetrics
 from projectapi.infra.mongo import connect
+from projectapi.infra.pool_events import PoolEvents
 from projectapi.infra.redis_client import RedisLink
 from projectapi.infra.retry import Retry
 from projectapi.infra.server_watch import ServerWatch
@@ -34,6 +38,7 @@ from projectapi.stores.assembly import behind_cache, mongo_stores
 from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettings, MongoControlStore
 from projectapi.stores.database_info import CheckedRetry
 from projectapi.stores.database_schema import MongoDatabaseSchema
+from projectapi.stores.database_size import bytes_of
 from projectapi.stores.health_checks import CacheCheck, DatabaseCheck, NoCacheCheck, SchemaCheck
 from projectapi.stores.history_sweep import Announce, unannounced
 from projectapi.stores.housekeeping import MongoHousekeeping
@@ -56,7 +61,7 @@ def create_app(
     `mongo_client` alone there is no cache.
     """
     own_client = mongo_client is None
-    set_up_logging(config.log_level)
+    set_up_logging(config.log_level, config.log_form)
     if devstack.is_serving():
         log.info(FRESH_START)
     app = Flask(__name__, static_folder=None)
@@ -68,7 +73,8 @@ def create_app(
     if mongo_client is None:
         servers = devstack.provide_for(config)
         pool = {"max_pool_size": config.mongodb_max_pool_size, "min_pool_size": config.mongodb_min_pool_size}
-        mongo_client = connect(app, servers.mongodb_uri, **pool, listeners=[watch])
+        listeners = [watch, CommandEvents(slow_milliseconds=config.slow_database_operation_ms), PoolEvents(), ServerEvents()]
+        mongo_client = connect(app, servers.mongodb_uri, **pool, listeners=listeners)
         watch.follow(mongo_client)
         redis_url = redis_url or servers.redis_url
 
@@ -97,6 +103,7 @@ def _open_the_api(app: Flask, config: Config, redis_client: redis.Redis | None) 
         redis_pool=redis_client.connection_pool if redis_client else None,
         trusted_proxies=config.trusted_proxies,
         strict_transport=config.app_env == "production",
+        access_log=config.access_log,
     )
 
 
@@ -136,6 +143,8 @@ def _backend(
         ),
         prepare=partial(_prepare, schema, engine),
         close=partial(_close, client, redis_client),
+        metrics=_metrics(config, database),
+        metrics_token=_metrics_token(config),
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
         max_upload_bytes=config.max_upload_bytes,
@@ -154,6 +163,19 @@ def _prepare(schema: DatabaseSchema, engine: CacheEngine | None) -> None:
         engine.prepare()
     with suppress(ProjectApiError):
         schema.versions()
+
+
+def _metrics(config: Config, database: Database[dict[str, Any]]) -> PrometheusMetrics:
+    return PrometheusMetrics(
+        media_dir=config.media_dir,
+        database_bytes=partial(bytes_of, database),
+        database_limit_bytes=config.database_limit_bytes,
+    )
+
+
+def _metrics_token(config: Config) -> str | None:
+    # A token that nobody knows keeps everybody out.
+    return config.metrics_token or (secrets.token_hex() if config.app_env == "production" else None)
 
 
 def _retention(config: Config) -> RetentionPolicy:

@@ -9,6 +9,7 @@ film editor understands. The tree::
     │   ├── MalformedJson               400  malformed_json
     │   ├── InvalidPrecondition         400  invalid_precondition
     │   └── InvalidVideo                400  invalid_video
+    ├── MetricsClosed                   401  metrics_closed
     ├── NotFound                        404  not_found
     │   ├── ProjectNotFound             404  project_not_found
     │   │   └── ProjectNotCarriedOver   404  project_not_carried_over
@@ -115,6 +116,17 @@ class InvalidVideo(BadRequest):
 
     code = "invalid_video"
     sentence = "Invalid file type. Only MP4, MOV, AVI, MKV files are allowed."
+
+
+class MetricsClosed(ProjectApiError):
+    """The request lacks the token with which the numbers of the server may be read."""
+
+    code = "metrics_closed"
+    status = 401
+    sentence = (
+        "The numbers of this server are for those who run it: send the token of its setting METRICS_TOKEN as a bearer token. "
+        "In production nobody can read them while that setting is missing."
+    )
 
 
 class NotFound(ProjectApiError):

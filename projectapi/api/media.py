@@ -52,10 +52,10 @@ _FORM, _TRIM, _FILLERS = MediaForm(), TrimRequest(), RemoveFillersRequest()
 def upload_video() -> Response:
     """Store a video as the project's, in place of the one it had."""
     videos = backend().videos
-    with videos.receive(request.content_length) as part:
+    with videos.receive(request.content_length) as part, backend().metrics.receiving(part):
         cast(UploadRequest, request).receive_into(part, backend().max_upload_bytes)
         file = _uploaded_file()
-        if file.stream is not part:
+        if cast(object, file.stream) is not part:
             # Only the first file of the body went to the disk.
             message = "The first file of the form must be in this field."
             raise invalid([{"type": "value_error", "loc": ["body", "file"], "msg": message}])

@@ -10,6 +10,7 @@ from projectapi.protocols.caching import Cache, CacheStatus
 from projectapi.protocols.files import IncomingFile, TrimmedFile, VideoFiles
 from projectapi.protocols.health import Check, Finding, State
 from projectapi.protocols.idempotency import IdempotencyStore, RecordedAnswer, Remembered
+from projectapi.protocols.metrics import Metrics
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
 from projectapi.protocols.transcripts import TranscriptStore
@@ -41,6 +42,7 @@ __all__ = [
     "Housekeeping",
     "IdempotencyStore",
     "IncomingFile",
+    "Metrics",
     "MigrationReport",
     "ProjectStore",
     "PurgeReport",

@@ -10,6 +10,7 @@ from projectapi.protocols.caching import Cache
 from projectapi.protocols.files import VideoFiles
 from projectapi.protocols.health import Check
 from projectapi.protocols.idempotency import IdempotencyStore
+from projectapi.protocols.metrics import Metrics
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
 from projectapi.protocols.transcripts import TranscriptStore
@@ -33,6 +34,8 @@ class Backend:
     schema: DatabaseSchema
     checks: Sequence[Check]
     prepare: Callable[[], None]
+    metrics: Metrics
+    metrics_token: str | None
     close: Callable[[], None]
     version: str
     ownership_enforced: bool

@@ -10,7 +10,15 @@ from typing import Any, Protocol
 from projectapi.project import Segment, Video
 
 
-class IncomingFile(Protocol):
+class Arriving(Protocol):
+    """Something on its way in."""
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes came in so far."""
+
+
+class IncomingFile(Arriving, Protocol):
     """A part file that an upload is written into; closing it deletes it unless `VideoFiles.accept` took it."""
 
     def __enter__(self) -> IncomingFile: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 TAGS = {
     "health": "Who answers, and whether it is well.",
     "performance": "What the worker that answers knows of its own speed.",
+    "metrics": "Numbers for a monitoring system.",
     "docs": "This documentation.",
     "auth": "A backend without accounts: one anonymous user, whatever token comes along.",
     "projects": "Projects: created, listed, changed, moved to the trash and brought back.",
