@@ -61,7 +61,7 @@ def make(server: str, redis_url: str, tmp_path: Path, capsys: pytest.CaptureFixt
 
     def make(**settings: Any) -> Flask:
         given = {"mongodb_uri": server, "redis_url": redis_url, "log_level": "DEBUG", "log_format": "json", **settings}
-        app = create_app(Config(app_env="testing", media_dir=tmp_path, **given))
+        app = create_app(Config(app_env="testing", access_log=True, media_dir=tmp_path, **given))
         made.append(app)
         return app
 
@@ -218,8 +218,9 @@ def test_slow_operations_are_told_whatever_the_level(make: AppOnServer, capsys: 
 def test_a_whole_server_writes_nothing_but_json_from_its_first_line_to_its_last(
     server: str, redis_url: str, tmp_path: Path
 ) -> None:
-    quiet = {"LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG", "SECRET_KEY": "MARKKEY", "METRICS_TOKEN": "MARKTOKEN"}
-    app = GunicornApp(tmp_path, mongodb_uri=server, redis_url=redis_url, workers=1, **quiet)
+    loud = {"LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG", "ACCESS_LOG": "1"}
+    secret = {"SECRET_KEY": "MARKKEY", "METRICS_TOKEN": "MARKTOKEN"}
+    app = GunicornApp(tmp_path, mongodb_uri=server, redis_url=redis_url, workers=1, **loud, **secret)
 
     with running(app), Caller([app.port], "MARKOWNER") as caller:
         caller.call("POST", "/projects", {"name": NAME}, X_Request_Id="editor-5")
