@@ -122,7 +122,12 @@ def _backend(
         owners = Owners(stores.projects)
         announce = Announced(engine, owners).write
         stores = behind_cache(stores, engine, owners, answers)
-    videos = MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes)
+    videos = MediaRoom(
+        config.media_dir,
+        max_upload_bytes=config.max_upload_bytes,
+        uploads_at_once=config.uploads_at_once,
+        upload_lifetime_seconds=config.upload_lifetime_hours * 3600.0,
+    )
     return Backend(
         answers=stores.answers,
         projects=stores.projects,
@@ -130,8 +135,9 @@ def _backend(
         transcripts=stores.transcripts,
         idempotency=stores.idempotency,
         videos=videos,
+        uploads=videos.resumable,
         cache=engine,
-        housekeeping=MongoHousekeeping(database, retry, videos, announce),
+        housekeeping=MongoHousekeeping(database, retry, videos, videos.resumable, announce),
         retention=_retention(config),
         schema=schema,
         # What `/health/ready` looks at, in this order; further checks go here.
@@ -148,6 +154,7 @@ def _backend(
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
         max_upload_bytes=config.max_upload_bytes,
+        x_accel_prefix=config.x_accel_prefix,
     )
 
 

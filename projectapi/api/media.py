@@ -86,15 +86,6 @@ def record_video(key: ProjectKey, video: Video) -> None:
             log.warning("the files of a replaced video could not be deleted", exc_info=True)
 
 
-@blueprint.get("/media/<project_id>/video")
-@documented(answer=file_of("video/*"), headers=_FILE_HEADERS, errors=(NotFound, VideoNotFound))
-def get_video(project_id: str) -> Response:
-    """Return the original video, whole or the range that was asked for."""
-    video = video_of(project_key(project_id))
-    name = f"video_{project_id}.{video.path.rpartition('.')[2]}"
-    return file_with_ranges(backend().videos.path_of(video), video.content_type, etag=video.sha256, name=name)
-
-
 @blueprint.get("/media/<project_id>/thumbnail")
 @documented(answer=file_of("image/jpeg"), headers=_FILE_HEADERS, errors=(NotFound, ThumbnailNotFound))
 def get_thumbnail(project_id: str) -> Response:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from projectapi import errors
 
@@ -40,6 +40,23 @@ def full_disk_reported() -> Iterator[None]:
         if error.errno in _NO_ROOM:
             raise errors.DiskFull from error
         raise
+
+
+class ArrivedVideo(Protocol):
+    """A whole file that is not yet in its place; leaving its ``with`` block deletes it if it is nobody's any more."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+    def sync(self) -> None: ...
+    def move_to(self, target: Path, /) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class IncomingVideo(io.RawIOBase):

@@ -1,0 +1,19 @@
+"""Playing the video of a project."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from projectapi.api.context import backend, project_key
+from projectapi.api.media import video_of
+from projectapi.api.ranges import file_with_ranges
+
+blueprint = Blueprint("playback", __name__)
+
+
+@blueprint.get("/media/<project_id>/video")
+def get_video(project_id: str) -> Response:
+    """Return the original video (never a trimmed one), whole or the ranges that were asked for; its ETag is its SHA-256."""
+    video = video_of(project_key(project_id))
+    name = f"video_{project_id}.{video.path.rpartition('.')[2]}"
+    return file_with_ranges(backend().videos.path_of(video), video.content_type, etag=video.sha256, name=name)

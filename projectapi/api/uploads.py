@@ -1,0 +1,173 @@
+"""The resource /media/uploads: videos that arrive in pieces, over connections that break (tus 1.0.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Blueprint, Response, request, url_for
+
+from projectapi.api import tus
+from projectapi.api.context import backend, owner, project_key
+from projectapi.api.idempotency import BODY_OF_BYTES
+from projectapi.api.media import record_video
+from projectapi.api.uploading import body_chunks
+from projectapi.errors import (
+    BadRequest,
+    MethodNotAllowed,
+    NotFound,
+    Unavailable,
+    UnsupportedMediaType,
+    UploadLocked,
+    UploadNotFound,
+    UploadOffsetConflict,
+    VideoTooLarge,
+)
+from projectapi.project import ProjectKey
+from projectapi.protocols import ResumableUpload, UploadPlan
+from projectapi.schemas.loading import load
+from projectapi.schemas.requests import MediaForm
+
+blueprint = Blueprint("uploads", __name__, url_prefix="/media/uploads")
+
+_PROJECT = MediaForm()
+
+
+@blueprint.before_request
+def check_version() -> None:
+    """Refuse requests of another version of the protocol; who only asks what there is need not know any."""
+    if request.method != "OPTIONS":
+        tus.check_version()
+
+
+@blueprint.after_request
+def say_version(response: Response) -> Response:
+    """Tell the version of the protocol with every answer, errors too."""
+    response.headers["Tus-Resumable"] = tus.VERSION
+    return response
+
+
+@blueprint.route("", methods=["OPTIONS"])
+@blueprint.route("/<upload_id>", methods=["OPTIONS"])
+def get_abilities(upload_id: str = "") -> Response:
+    """Say which version, extensions and sizes this server takes."""
+    return Response(status=204, headers=tus.abilities(backend().max_upload_bytes))
+
+
+@blueprint.post("")
+def create_upload() -> Response:
+    """Begin an upload, with its first bytes in the body if the client likes.
+
+    `Upload-Length` is the number of bytes of the whole file, `Upload-Metadata` has `project_id`, and may have `filename` and
+    `filetype` (which is not believed: what the file is decides).
+    """
+    plan = _planned()
+    upload_id = backend().uploads.create(plan)
+    with _held(upload_id) as upload:
+        try:
+            if request.mimetype == BODY_OF_BYTES:
+                _receive(upload)
+            _store_if_whole(upload)
+        except BaseException:
+            # Nobody will ever know its address.
+            upload.discard()
+            raise
+        return _told(upload, 201, Location=url_for("uploads.append", upload_id=upload_id))
+
+
+@blueprint.route("/<upload_id>", methods=["HEAD"])
+def get_offset(upload_id: str) -> Response:
+    """Say how many bytes are safely on the disk: from there the client goes on.
+
+    When all are there and the server was stopped before it made them the project's video, that is done now.
+    """
+    with _held(upload_id) as upload:
+        try:
+            _store_if_whole(upload)
+        except Unavailable as error:
+            # To any other error the well-known clients answer by sending everything again.
+            raise UploadLocked from error
+        length = str(upload.plan.length)
+        return _told(upload, 200, Upload_Length=length, Upload_Metadata=upload.plan.metadata)
+
+
+@blueprint.patch("/<upload_id>")
+def append(upload_id: str) -> Response:
+    """Take bytes in at `Upload-Offset`; the last ones make the upload the project's video, in place of the one it had."""
+    if request.mimetype != BODY_OF_BYTES:
+        raise UnsupportedMediaType(f"Send the bytes with Content-Type: {BODY_OF_BYTES}.")
+    with _held(upload_id) as upload:
+        if tus.number("Upload-Offset") != upload.offset:
+            raise UploadOffsetConflict(headers={"Upload-Offset": str(upload.offset)})
+        _receive(upload)
+        _store_if_whole(upload)
+        return _told(upload, 204)
+
+
+@blueprint.delete("/<upload_id>")
+def end_upload(upload_id: str) -> Response:
+    """Give an upload up; a video that it has become already stays."""
+    with _held(upload_id) as upload:
+        upload.discard()
+    return Response(status=204)
+
+
+@blueprint.post("/<upload_id>")
+def call_by_override(upload_id: str) -> Response:
+    """Do what `X-HTTP-Method-Override` says, for clients behind something that lets only GET and POST pass."""
+    method = request.headers.get("X-HTTP-Method-Override", "").upper()
+    handler = {"PATCH": append, "DELETE": end_upload, "HEAD": get_offset}.get(method)
+    if handler is None:
+        raise MethodNotAllowed(headers={"Allow": "DELETE, HEAD, OPTIONS, PATCH"})
+    return handler(upload_id)
+
+
+def _planned() -> UploadPlan:
+    """Return what the client wants to send, once its project is known to be there."""
+    if "Upload-Defer-Length" in request.headers:
+        raise BadRequest("The length of the file must be known when its upload begins.")
+    header = request.headers.get("Upload-Metadata", "")
+    said = tus.metadata(header)
+    key = project_key(load(_PROJECT, said, where="Upload-Metadata")["project_id"])
+    backend().projects.get_summary(key)
+    name = said.get("filename") or said.get("name")
+    return UploadPlan(
+        project_id=key.id, owner=key.owner, length=tus.number("Upload-Length"), original_name=name, metadata=header
+    )
+
+
+@contextmanager
+def _held(upload_id: str) -> Iterator[ResumableUpload]:
+    """Have an upload for this request alone. Raises UploadNotFound also for somebody else's."""
+    with backend().uploads.open(upload_id) as upload:
+        if backend().ownership_enforced and upload.plan.owner != owner():
+            raise UploadNotFound
+        yield upload
+
+
+def _receive(upload: ResumableUpload) -> None:
+    checksum = tus.checksum()
+    if upload.offset + (request.content_length or 0) > upload.plan.length:
+        raise VideoTooLarge("More bytes came than were announced for this upload.")
+    with backend().uploads.receiving():
+        upload.append(body_chunks(upload.is_wanted_elsewhere), checksum)
+
+
+def _store_if_whole(upload: ResumableUpload) -> None:
+    """Make the upload the project's video if all of it is there; what can never become one is dropped."""
+    if upload.is_stored or upload.offset < upload.plan.length:
+        return
+    try:
+        video = backend().videos.accept(upload.whole(), upload.plan.original_name)
+        record_video(ProjectKey(upload.plan.project_id, upload.plan.owner), video)
+    except (BadRequest, NotFound):
+        upload.discard()
+        raise
+    upload.settle()
+
+
+def _told(upload: ResumableUpload, status: int, **headers: str) -> Response:
+    offset = upload.offset
+    said = tus.progress(offset, upload.expires_at, is_whole=offset == upload.plan.length)
+    named = {name.replace("_", "-"): value for name, value in headers.items() if value}
+    return Response(status=status, headers={**said, **named})
