@@ -128,7 +128,7 @@ def _planned() -> UploadPlan:
         raise BadRequest("The length of the file must be known when its upload begins.")
     header = request.headers.get("Upload-Metadata", "")
     said = tus.metadata(header)
-    key = project_key(load(_PROJECT, said, where="Upload-Metadata")["project_id"])
+    key = project_key(load(_PROJECT, said, where="header")["project_id"])
     backend().projects.get_summary(key)
     name = said.get("filename") or said.get("name")
     return UploadPlan(

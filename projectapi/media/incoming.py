@@ -14,7 +14,7 @@ from typing import Protocol, Self
 
 from projectapi import errors
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _UNITS = (("GB", 2**30), ("MB", 2**20), ("KB", 2**10))
 
 
@@ -33,7 +33,7 @@ def video_too_large(limit: int) -> errors.VideoTooLarge:
 
 @contextmanager
 def full_disk_reported() -> Iterator[None]:
-    """Turn "no space left" and "quota exceeded" into DiskFull; other errors of the disk pass."""
+    """Turn "no space left", "quota exceeded" and "file too large" for this disk into DiskFull; other errors of the disk pass."""
     try:
         yield
     except OSError as error:
