@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.contract.calls import files_below, post_video, upload, video_of
-from tests.contract.test_resumable_uploads import TUS, begun, offset_of, send
+from tests.contract.test_resumable_uploads import begun, offset_of, send
 from tests.contract.test_whole_uploads import put
 from tests.errors_shape import assert_error
 from tests.media_samples import padded_mp4_bytes, small_mp4_bytes
