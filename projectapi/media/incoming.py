@@ -33,7 +33,7 @@ def video_too_large(limit: int) -> errors.VideoTooLarge:
 
 @contextmanager
 def full_disk_reported() -> Iterator[None]:
-    """Turn "no space left", "quota exceeded" and "file too large" for this disk into DiskFull; other errors of the disk pass."""
+    """Turn "no space left", "quota exceeded" and "file too large for this disk" into DiskFull; others pass."""
     try:
         yield
     except OSError as error:
