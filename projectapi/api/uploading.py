@@ -63,7 +63,8 @@ def _next_chunk(stream: IO[bytes], gives_way: Callable[[], bool]) -> bytes:
         except TimeoutError as error:
             if gives_way() or time.monotonic() - silent_since > _SILENCE_SECONDS:
                 raise UploadIncomplete from error
-        except OSError as error:
+        except Exception as error:
+            # A broken connection, or a body that is not well formed, for which servers have errors of their own.
             raise UploadIncomplete from error
 
 

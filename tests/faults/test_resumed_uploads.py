@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tarfile
 import threading
@@ -20,7 +21,7 @@ import pytest
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
 
-from tests.harness.uploading_world import UploadingWorld, uploading_world
+from tests.harness.uploading_world import BYTES, TUS, UploadingWorld, plan_headers, uploading_world
 from tests.harness.whole_app import free_port, wait_for
 from tests.media_samples import padded_mp4_bytes
 
@@ -79,6 +80,49 @@ def taken_over(client: TusClient, url: str | None, video: bytes, options: dict[s
         return client.uploader(file_stream=io.BytesIO(video), url=url, **options)
     except TusCommunicationError:
         return None
+
+
+@contextmanager
+def silent_client(world: UploadingWorld, address: str, offset: int, data: bytes, announced: int) -> Iterator[None]:
+    """Send some of the bytes that were announced, and then nothing more, on a connection that stays open."""
+    head = f"PATCH {address} HTTP/1.1\r\nHost: localhost\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: {offset}\r\n"
+    head += f"Content-Type: application/offset+octet-stream\r\nContent-Length: {announced}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", world.app.port)) as connection:
+        connection.sendall(head.encode() + data)
+        yield
+
+
+def test_a_client_that_lost_its_network_does_not_lock_itself_out(world: UploadingWorld) -> None:
+    # Given a client whose connection went silent in the middle, which the server cannot tell from a slow one
+    project_id, video = world.new_project(), padded_mp4_bytes(3_000_000)
+    address = world.persist("POST", "/media/uploads", None, plan_headers(project_id, len(video))).headers["Location"]
+    part = world.media_dir / "uploads" / address.rpartition("/")[2] / "part"
+    with silent_client(world, address, 0, video[:1_000_000], len(video)):
+        wait_for(lambda: part.stat().st_size > 500_000, SECONDS, "the first bytes to be written")
+
+        # When it comes back on another connection
+        reply = world.request("HEAD", address, None, TUS)
+
+        # Then the silent one has made way, nearly all that it had sent is there, and the upload goes on
+        assert reply.status == 200
+        offset = int(reply.headers["Upload-Offset"])
+        assert offset > 500_000
+        more = {**TUS, **BYTES, "Upload-Offset": str(offset)}
+        assert world.request("PATCH", address, video[offset:], more).status == 204
+    assert world.video(project_id) == video
+
+
+def test_a_chunked_body_that_breaks_off_is_no_video(world: UploadingWorld) -> None:
+    project_id, video = world.new_project(), padded_mp4_bytes(300_000)
+    head = f"PUT /media/{project_id}/video HTTP/1.1\r\nHost: localhost\r\nContent-Type: video/mp4\r\n"
+    chunk = f"{len(video):x}\r\n".encode() + video + b"\r\n"
+    for ending, status in ((b"", 400), (b"rubbish\r\n", 400), (b"0\r\n\r\n", 200)):
+        with socket.create_connection(("127.0.0.1", world.app.port), timeout=SECONDS) as connection:
+            connection.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + chunk + ending)
+            connection.shutdown(socket.SHUT_WR)
+            answer = connection.recv(4096)
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode()), (ending, answer[:300])
+    assert world.video(project_id) == video
 
 
 class Stage:
