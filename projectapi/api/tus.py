@@ -14,8 +14,8 @@ from projectapi.errors import BadRequest, UnknownTusVersion
 from projectapi.protocols import Checksum
 
 VERSION = "1.0.0"
-EXTENSIONS = "creation,creation-with-upload,termination,checksum,expiration"
-CHECKSUM_MISMATCH = "Checksum Mismatch"
+EXTENSIONS = "creation,creation-with-upload,termination,checksum,expiration,concatenation"
+PARTS_MAX = 100
 
 _ALGORITHMS = ("sha1", "sha256", "md5")
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
@@ -61,6 +61,16 @@ def metadata(header: str) -> dict[str, str]:
             raise BadRequest("The header Upload-Metadata must be a list of distinct keys, each with a value in Base64.")
         pairs[key] = _decoded(encoded, "Upload-Metadata").decode(errors="replace")
     return pairs
+
+
+def concatenation() -> tuple[str, list[str]]:
+    """Return `Upload-Concat` as it was sent and, if it asks for a whole, the names of the parts. Raises BadRequest."""
+    header = request.headers.get("Upload-Concat", "").strip()
+    kind, _, addresses = header.partition(";")
+    parts = [address.rstrip("/").rpartition("/")[2] for address in addresses.split()]
+    if header not in ("", "partial") and not (kind == "final" and 0 < len(parts) <= PARTS_MAX):
+        raise BadRequest(f"The header Upload-Concat must be partial, or final; and the addresses of 1 to {PARTS_MAX} parts.")
+    return header, parts
 
 
 def checksum() -> Checksum | None:

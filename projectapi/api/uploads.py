@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import chain
 
 from flask import Blueprint, Response, request, url_for
 
@@ -59,19 +60,23 @@ def create_upload() -> Response:
     """Begin an upload, with its first bytes in the body if the client likes.
 
     `Upload-Length` is the number of bytes of the whole file, `Upload-Metadata` has `project_id`, and may have `filename` and
-    `filetype` (which is not believed: what the file is decides).
+    `filetype` (which is not believed: what the file is decides). With `Upload-Concat`, the upload is a part (of no project
+    yet), or all of the parts that are named, in this order.
     """
-    plan = _planned()
-    upload_id = backend().uploads.create(plan)
-    with _held(upload_id) as upload:
-        try:
-            if request.mimetype == BODY_OF_BYTES:
+    concatenation, names = tus.concatenation()
+    with ExitStack() as held:
+        parts = [held.enter_context(_held(name)) for name in names]
+        _refuse_unfinished(parts)
+        upload_id = backend().uploads.create(_planned(concatenation, parts))
+        upload = held.enter_context(_held(upload_id))
+        with _forgotten_on_error(upload):
+            if parts:
+                upload.append(chain.from_iterable(part.chunks() for part in parts))
+            elif request.mimetype == BODY_OF_BYTES:
                 _receive(upload)
             _store_if_whole(upload)
-        except BaseException:
-            # Nobody will ever know its address.
-            upload.discard()
-            raise
+        for part in parts:
+            part.discard()
         return _told(upload, 201, Location=url_for("uploads.append", upload_id=upload_id))
 
 
@@ -87,8 +92,9 @@ def get_offset(upload_id: str) -> Response:
         except Unavailable as error:
             # To any other error the well-known clients answer by sending everything again.
             raise UploadLocked from error
-        length = str(upload.plan.length)
-        return _told(upload, 200, Upload_Length=length, Upload_Metadata=upload.plan.metadata)
+        plan = upload.plan
+        said = {"Upload_Metadata": plan.metadata, "Upload_Concat": plan.concatenation}
+        return _told(upload, 200, Upload_Length=str(plan.length), **said)
 
 
 @blueprint.patch("/<upload_id>")
@@ -122,18 +128,39 @@ def call_by_override(upload_id: str) -> Response:
     return handler(upload_id)
 
 
-def _planned() -> UploadPlan:
-    """Return what the client wants to send, once its project is known to be there."""
+def _planned(concatenation: str, parts: Sequence[ResumableUpload]) -> UploadPlan:
+    """Return what the client wants to send, once its project, if it names one already, is known to be there."""
     if "Upload-Defer-Length" in request.headers:
         raise BadRequest("The length of the file must be known when its upload begins.")
     header = request.headers.get("Upload-Metadata", "")
     said = tus.metadata(header)
-    key = project_key(load(_PROJECT, said, where="header")["project_id"])
-    backend().projects.get_summary(key)
-    name = said.get("filename") or said.get("name")
+    key = project_key("")
+    if concatenation != "partial":
+        key = project_key(load(_PROJECT, said, where="header")["project_id"])
+        backend().projects.get_summary(key)
     return UploadPlan(
-        project_id=key.id, owner=key.owner, length=tus.number("Upload-Length"), original_name=name, metadata=header
+        project_id=key.id,
+        owner=key.owner,
+        length=sum(part.plan.length for part in parts) if parts else tus.number("Upload-Length"),
+        original_name=said.get("filename") or said.get("name"),
+        metadata=header,
+        concatenation=concatenation,
     )
+
+
+def _refuse_unfinished(parts: Sequence[ResumableUpload]) -> None:
+    if any(not part.plan.is_partial or part.offset < part.plan.length for part in parts):
+        raise BadRequest("Only uploads that began as parts, and are whole, can be put together.")
+
+
+@contextmanager
+def _forgotten_on_error(upload: ResumableUpload) -> Iterator[None]:
+    """Drop an upload that cannot even begin: nobody will ever know its address."""
+    try:
+        yield
+    except BaseException:
+        upload.discard()
+        raise
 
 
 @contextmanager
@@ -155,7 +182,7 @@ def _receive(upload: ResumableUpload) -> None:
 
 def _store_if_whole(upload: ResumableUpload) -> None:
     """Make the upload the project's video if all of it is there; what can never become one is dropped."""
-    if upload.is_stored or upload.offset < upload.plan.length:
+    if upload.plan.is_partial or upload.is_stored or upload.offset < upload.plan.length:
         return
     try:
         video = backend().videos.accept(upload.whole(), upload.plan.original_name)

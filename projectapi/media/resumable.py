@@ -41,6 +41,7 @@ UPLOADS = "uploads"
 _ID = re.compile(r"[0-9a-f]{32}")
 _PLAN, _PART, _UNCHECKED, _STORED, _WANTED = "upload.json", "part", "unchecked", "stored", "wanted"
 _LOCK_POLL_SECONDS = 0.05
+_CHUNK_BYTES = 256 * 1024
 
 
 class ResumableVideo:
@@ -97,6 +98,12 @@ class ResumableVideo:
     def is_wanted_elsewhere(self) -> bool:
         """See the protocol."""
         return (self._folder / _WANTED).exists()
+
+    def chunks(self) -> Iterator[bytes]:
+        """See the protocol."""
+        with open(self._folder / _PART, "rb", buffering=0) as part:
+            while data := part.read(_CHUNK_BYTES):
+                yield data
 
     def whole(self) -> WholeUpload:
         """See the protocol."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +13,8 @@ from typing import Any, Protocol
 class UploadPlan:
     """What a client says before it sends: for which project, how many bytes, and under which name the file is known to them.
 
-    `owner` is who may go on with it, None for anybody who knows its address; `metadata` is the header `Upload-Metadata` as it
-    was sent.
+    `owner` is who may go on with it, None for anybody who knows its address; `metadata` and `concatenation` are the headers
+    `Upload-Metadata` and `Upload-Concat` as they were sent. A part of a concatenation is for no project yet.
     """
 
     project_id: str
@@ -22,6 +22,12 @@ class UploadPlan:
     length: int
     original_name: str | None
     metadata: str
+    concatenation: str = ""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether this is only to become a part of another upload."""
+        return self.concatenation == "partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,9 @@ class ResumableUpload(Protocol):
 
     def is_wanted_elsewhere(self) -> bool:
         """Tell whether another request waits for this upload."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield all bytes that came so far."""
 
     def whole(self) -> Any:
         """Return the whole file, for `VideoFiles.accept`, which leaves the upload's own bytes where they are."""

@@ -69,7 +69,7 @@ def test_a_client_finds_out_what_the_server_can_do(client: FlaskClient) -> None:
         assert response.status_code == 204
         assert response.headers["Tus-Version"] == "1.0.0"
         assert response.headers["Tus-Max-Size"] == str(20 * 2**20)
-        extensions = {"creation", "creation-with-upload", "termination", "checksum", "expiration"}
+        extensions = {"creation", "creation-with-upload", "termination", "checksum", "expiration", "concatenation"}
         assert set(response.headers["Tus-Extension"].split(",")) == extensions
         assert response.headers["Tus-Checksum-Algorithm"] == "sha1,sha256,md5"
 
@@ -177,6 +177,72 @@ def test_a_checksum_that_nobody_can_compare_is_refused(client: FlaskClient, proj
     else:
         assert_error(response, 400, "bad_request")
     assert offset_of(client, address) == 0
+
+
+def begun_part(client: FlaskClient, length: int, **headers: str) -> str:
+    said = {"Upload-Concat": "partial", "Upload-Length": str(length)}
+    response = client.post("/media/uploads", headers={**TUS, **said, **headers})
+    assert response.status_code == 201
+    return response.headers["Location"]
+
+
+def put_together(client: FlaskClient, project_id: str, *addresses: str, **headers: str) -> TestResponse:
+    said = {"Upload-Concat": "final;" + " ".join(addresses), "Upload-Metadata": metadata(project_id)}
+    return client.post("/media/uploads", headers={**TUS, **said, **headers})
+
+
+def test_parts_that_came_side_by_side_are_put_together_in_the_order_asked_for(
+    client: FlaskClient, project_id: str, media_dir: Path
+) -> None:
+    video, middle = small_mp4_bytes(), len(small_mp4_bytes()) // 2
+    second, first = begun_part(client, len(video) - middle), begun_part(client, middle)
+    send(client, second, 0, video[middle:])
+    send(client, first, 0, video[:middle])
+    assert client.head(first, headers=TUS).headers["Upload-Concat"] == "partial"
+
+    response = put_together(client, project_id, first, f"http://localhost{second}")
+
+    assert (response.status_code, response.headers["Upload-Offset"]) == (201, str(len(video)))
+    assert video_of(client, project_id) == video
+    assert client.head(response.headers["Location"], headers=TUS).headers["Upload-Concat"].startswith("final;")
+    assert not folder_of(media_dir, first).exists() and not folder_of(media_dir, second).exists()
+
+
+def test_unfinished_or_other_uploads_are_not_put_together(client: FlaskClient, project_id: str) -> None:
+    unfinished, no_part = begun_part(client, 10), begun(client, project_id)
+
+    for address in (unfinished, no_part):
+        assert_error(put_together(client, project_id, address), 400, "bad_request")
+    assert_error(put_together(client, project_id, "/media/uploads/" + "0" * 32), 404, "upload_not_found")
+
+    assert offset_of(client, unfinished) == 0
+
+
+@pytest.mark.parametrize("header", ["final;", "final", "partial;x", "whole", "final;" + "a " * 101])
+def test_a_concatenation_that_nobody_understands_is_refused(client: FlaskClient, project_id: str, header: str) -> None:
+    assert_error(create(client, project_id, **{"Upload-Concat": header}), 400, "bad_request")
+
+
+def test_parts_that_together_are_no_video_stay_for_another_try(client: FlaskClient, film: Film) -> None:
+    part = begun_part(client, 8)
+    send(client, part, 0, b"no video")
+
+    assert_error(put_together(client, film.id, part), 400, "invalid_video")
+
+    assert offset_of(client, part) == 8
+    assert video_of(client, film.id) == film.video
+
+
+def test_somebody_elses_part_cannot_be_used_where_owners_count(make_app: AppMaker) -> None:
+    client = make_app(ownership="enforced").test_client()
+    project_id = create_project(client, **{"X-User-Id": "ben"})
+    part = begun_part(client, 4, **{"X-User-Id": "anna"})
+
+    assert_error(put_together(client, project_id, part, **{"X-User-Id": "ben"}), 404, "upload_not_found")
+
+
+def test_an_empty_upload_is_refused_when_it_begins(client: FlaskClient, project_id: str) -> None:
+    assert_error(create(client, project_id, length=0), 400, "invalid_video")
 
 
 def test_an_upload_that_was_given_up_is_gone(client: FlaskClient, project_id: str, media_dir: Path) -> None:
