@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 120.0
+SECONDS = 240.0
 
 
 def test_a_quick_benchmark_measures_prints_and_leaves_the_page_alone() -> None:
