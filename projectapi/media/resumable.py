@@ -127,7 +127,7 @@ class ResumableVideo:
 
     def _check(self, are_the_same: bool) -> None:
         if not are_the_same:
-            self._drop_unchecked()
+            # Who opens the upload next drops them, as after a kill.
             raise errors.ChecksumMismatch
         (self._folder / _UNCHECKED).unlink()
 
