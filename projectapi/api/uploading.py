@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import IO, Any, cast
 
 from flask import Request, request
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wsgi import get_input_stream
 
 from projectapi.errors import UploadIncomplete
@@ -46,7 +47,7 @@ def body_chunks(gives_way: Callable[[], bool] = bool) -> Iterator[bytes]:
     """
     stream = get_input_stream(request.environ)
     received = 0
-    with _socket_looking_up():
+    with _socket_waiting(_LOOK_UP_SECONDS):
         while data := _next_chunk(stream, gives_way):
             received += len(data)
             yield data
@@ -69,14 +70,25 @@ def _next_chunk(stream: IO[bytes], gives_way: Callable[[], bool]) -> bytes:
 
 
 @contextmanager
-def _socket_looking_up() -> Iterator[None]:
-    """Let reads from the client end with TimeoutError now and then, where the server lends us its socket."""
+def reading_form() -> Iterator[None]:
+    """Raise UploadIncomplete when the connection breaks, or is silent for a minute, while a form is read in this block."""
+    with _socket_waiting(_SILENCE_SECONDS):
+        try:
+            yield
+        except ClientDisconnected as error:
+            # Werkzeug's word for every error of the connection.
+            raise UploadIncomplete from error
+
+
+@contextmanager
+def _socket_waiting(seconds: float) -> Iterator[None]:
+    """Let reads from a silent client end with TimeoutError, where the server lends us its socket."""
     connection: socket.socket | None = request.environ.get("gunicorn.socket")
     if connection is None:
         yield
         return
     before = connection.gettimeout()
-    connection.settimeout(_LOOK_UP_SECONDS)
+    connection.settimeout(seconds)
     try:
         yield
     finally:

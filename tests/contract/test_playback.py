@@ -194,6 +194,24 @@ def test_the_server_gets_what_its_kernel_can_send(
     assert place == first
 
 
+def test_a_video_that_is_replaced_at_this_very_moment_plays_as_the_new_one(
+    app: Flask, client: FlaskClient, filmed_id: str, film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    videos = app.extensions["projectapi"].videos
+    really = videos.path_of
+
+    def replaced_just_before(video: Any) -> Path:
+        monkeypatch.setattr(videos, "path_of", really)
+        upload(app.test_client(), filmed_id, film.video)
+        return really(video)
+
+    monkeypatch.setattr(videos, "path_of", replaced_just_before)
+
+    with client.get(f"/media/{filmed_id}/video") as response:
+        assert response.status_code == 200
+        assert response.get_data() == film.video
+
+
 def test_a_proxy_that_can_send_files_is_asked_to(make_app: AppMaker) -> None:
     client = make_app(x_accel_prefix="/media-files/").test_client()
     project_id = create_project(client)

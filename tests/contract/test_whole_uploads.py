@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from projectapi.api import uploading
 from tests.conftest import AppMaker
 from tests.contract.calls import UNKNOWN_ID, create_project, files_below, upload, video_of
 from tests.contract.conftest import Film
@@ -140,6 +141,42 @@ def test_a_body_that_ends_too_soon_is_no_video_although_it_would_play(
 
     assert_error(response, 400, "upload_incomplete")
     assert video_of(client, film.id) == film.video
+    assert files_below(media_dir) == files
+
+
+class SilentClient:
+    """A connection on which nothing more comes, with a socket that says how long it was waited for."""
+
+    def __init__(self) -> None:
+        self.waits: list[float | None] = []
+
+    def read(self, size: int = -1) -> bytes:
+        raise TimeoutError
+
+    def gettimeout(self) -> None:
+        return None
+
+    def settimeout(self, seconds: float | None) -> None:
+        self.waits.append(seconds)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content_type"),
+    [("PUT", "/media/{}/video", "video/mp4"), ("POST", "/media/upload", "multipart/form-data; boundary=x")],
+    ids=["body", "form"],
+)
+def test_a_client_that_falls_silent_is_not_waited_for_for_ever(
+    client: FlaskClient, film: Film, media_dir: Path, monkeypatch: pytest.MonkeyPatch, method: str, path: str, content_type: str
+) -> None:
+    files, silent = files_below(media_dir), SilentClient()
+    monkeypatch.setattr(uploading, "_SILENCE_SECONDS", 0.0)
+    server = {"gunicorn.socket": silent, "wsgi.input": silent, "wsgi.input_terminated": True, "CONTENT_LENGTH": "1000"}
+
+    response = client.open(path.format(film.id), method=method, content_type=content_type, environ_overrides=server)
+
+    assert_error(response, 400, "upload_incomplete")
+    # It was waited for with a limit, and the socket is the server's own again.
+    assert silent.waits[0] is not None and silent.waits[-1] is None
     assert files_below(media_dir) == files
 
 
