@@ -27,7 +27,7 @@ def put_video(project_id: str) -> Response:
     key = project_key(project_id)
     # Before a byte is taken.
     backend().projects.get_summary(key)
-    with backend().videos.receive(request.content_length) as part:
+    with backend().videos.receive(request.content_length) as part, backend().metrics.receiving(part):
         for data in body_chunks():
             part.write(data)
         video = backend().videos.accept(part, _file_name())
