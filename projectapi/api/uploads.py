@@ -10,15 +10,19 @@ from flask import Blueprint, Response, request, url_for
 
 from projectapi.api import tus
 from projectapi.api.context import backend, owner, project_key
+from projectapi.api.documentation import documented, file_of
 from projectapi.api.idempotency import BODY_OF_BYTES
-from projectapi.api.media import record_video
+from projectapi.api.media import UPLOADING, record_video
 from projectapi.api.uploading import body_chunks
 from projectapi.errors import (
     BadRequest,
+    ChecksumMismatch,
+    InvalidVideo,
     MethodNotAllowed,
     NotFound,
     Unavailable,
     UnsupportedMediaType,
+    UploadExpired,
     UploadLocked,
     UploadNotFound,
     UploadOffsetConflict,
@@ -32,6 +36,8 @@ from projectapi.schemas.requests import MediaForm
 blueprint = Blueprint("uploads", __name__, url_prefix="/media/uploads")
 
 _PROJECT = MediaForm()
+_LOST = (UploadNotFound, UploadExpired, UploadLocked)
+_TOLD = ("Tus-Resumable", "Upload-Offset", "Upload-Expires")
 
 
 @blueprint.before_request
@@ -56,6 +62,13 @@ def get_abilities(upload_id: str = "") -> Response:
 
 
 @blueprint.post("")
+@documented(
+    answer={},
+    status=201,
+    headers=("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Concat", "Upload-Checksum"),
+    answer_headers=("Location", "Tus-Resumable", "Upload-Offset", "Upload-Expires"),
+    errors=(*UPLOADING, *_LOST, ChecksumMismatch),
+)
 def create_upload() -> Response:
     """Begin an upload, with its first bytes in the body if the client likes.
 
@@ -81,6 +94,12 @@ def create_upload() -> Response:
 
 
 @blueprint.route("/<upload_id>", methods=["HEAD"])
+@documented(
+    answer={},
+    headers=("Tus-Resumable",),
+    answer_headers=(*_TOLD, "Upload-Length", "Upload-Metadata", "Upload-Concat"),
+    errors=(*_LOST, InvalidVideo),
+)
 def get_offset(upload_id: str) -> Response:
     """Say how many bytes are safely on the disk: from there the client goes on.
 
@@ -98,6 +117,14 @@ def get_offset(upload_id: str) -> Response:
 
 
 @blueprint.patch("/<upload_id>")
+@documented(
+    answer={},
+    status=204,
+    body=file_of(BODY_OF_BYTES),
+    headers=("Tus-Resumable", "Upload-Offset", "Upload-Checksum"),
+    answer_headers=_TOLD,
+    errors=(*UPLOADING, *_LOST, ChecksumMismatch, UnsupportedMediaType, UploadOffsetConflict),
+)
 def append(upload_id: str) -> Response:
     """Take bytes in at `Upload-Offset`; the last ones make the upload the project's video, in place of the one it had."""
     if request.mimetype != BODY_OF_BYTES:
@@ -111,6 +138,7 @@ def append(upload_id: str) -> Response:
 
 
 @blueprint.delete("/<upload_id>")
+@documented(answer={}, status=204, headers=("Tus-Resumable",), answer_headers=("Tus-Resumable",), errors=_LOST)
 def end_upload(upload_id: str) -> Response:
     """Give an upload up; a video that it has become already stays."""
     with _held(upload_id) as upload:
@@ -119,6 +147,13 @@ def end_upload(upload_id: str) -> Response:
 
 
 @blueprint.post("/<upload_id>")
+@documented(
+    answer={},
+    status=204,
+    headers=("Tus-Resumable", "X-HTTP-Method-Override", "Upload-Offset", "Upload-Checksum"),
+    answer_headers=_TOLD,
+    errors=(*UPLOADING, *_LOST, ChecksumMismatch, MethodNotAllowed, UnsupportedMediaType, UploadOffsetConflict),
+)
 def call_by_override(upload_id: str) -> Response:
     """Do what `X-HTTP-Method-Override` says, for clients behind something that lets only GET and POST pass."""
     method = request.headers.get("X-HTTP-Method-Override", "").upper()

@@ -8,15 +8,23 @@ from flask import Blueprint, Response, request
 from werkzeug.http import parse_options_header
 
 from projectapi.api.context import backend, project_key
+from projectapi.api.documentation import documented, enveloped, file_of
 from projectapi.api.envelope import success
-from projectapi.api.media import record_video
+from projectapi.api.media import UPLOADING, record_video
 from projectapi.api.uploading import body_chunks
 from projectapi.errors import UnsupportedMediaType
+from projectapi.schemas.shapes.media import UploadedVideo
 
 blueprint = Blueprint("whole_uploads", __name__)
 
 
 @blueprint.put("/media/<project_id>/video")
+@documented(
+    answer=enveloped(UploadedVideo),
+    body=file_of("video/*", "application/octet-stream"),
+    headers=("Content-Disposition", "X-File-Name"),
+    errors=(*UPLOADING, UnsupportedMediaType),
+)
 def put_video(project_id: str) -> Response:
     """Store the request's body as the project's video, in place of the one it had; answers like the upload of a form.
 
