@@ -58,7 +58,7 @@ def say_version(response: Response) -> Response:
 @blueprint.route("/<upload_id>", methods=["OPTIONS"])
 def get_abilities(upload_id: str = "") -> Response:
     """Say which version, extensions and sizes this server takes."""
-    return Response(status=204, headers=tus.abilities(backend().max_upload_bytes))
+    return Response(headers=tus.abilities(backend().max_upload_bytes))
 
 
 @blueprint.post("")

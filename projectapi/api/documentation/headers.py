@@ -90,7 +90,7 @@ REQUEST_HEADERS = {
         "partial",
         (BadRequest,),
     ),
-    "X-HTTP-Method-Override": RequestHeader("The method that is meant.", "PATCH"),
+    "X-HTTP-Method-Override": RequestHeader("The method that is meant.", "DELETE"),
     "Prefer": RequestHeader("`return=representation`: answer with the whole state (RFC 7240).", "return=representation"),
 }
 
