@@ -34,6 +34,22 @@ from projectapi.api import (
 from projectapi.api.json_provider import StrictJSONProvider
 from projectapi.api.uploading import UploadRequest
 
+_ROOMS = (
+    errors,
+    health,
+    metrics,
+    docs,
+    auth,
+    projects,
+    timeline,
+    rendering,
+    media,
+    whole_uploads,
+    uploads,
+    playback,
+    transcriptions,
+)
+
 
 def init_app(
     app: Flask,
@@ -58,21 +74,7 @@ def init_app(
     if rate_limits_per_client:
         rate_limits.init_app(app, rate_limits_per_client, redis_pool)
     idempotency.init_app(app)
-    for room in (
-        errors,
-        health,
-        metrics,
-        docs,
-        auth,
-        projects,
-        timeline,
-        rendering,
-        media,
-        whole_uploads,
-        uploads,
-        playback,
-        transcriptions,
-    ):
+    for room in _ROOMS:
         app.register_blueprint(room.blueprint)
     health.init_app(app)
     performance.init_app(app)
