@@ -81,6 +81,12 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def _address_prefix(value: str) -> str:
+    if not re.fullmatch(r"/(?:[A-Za-z0-9_.~-]+/)*", value):
+        raise ValueError("a path of letters, digits and - _ . ~ that begins and ends with /")
+    return value
+
+
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value not in allowed:
@@ -247,6 +253,25 @@ class Config:
     )
     max_upload_bytes: int = _setting(
         "MAX_UPLOAD_BYTES", _integer(1, 2**40), 2 * 2**30, "Largest video taken, in bytes (2 GiB)."
+    )
+    uploads_at_once: int = _setting(
+        "UPLOADS_AT_ONCE",
+        _integer(1, 256),
+        4,
+        "Uploads that a worker process receives at once; more are asked to come back (503). Each holds one of `WEB_THREADS`.",
+    )
+    upload_lifetime_hours: int = _setting(
+        "UPLOAD_LIFETIME_HOURS",
+        _integer(1, 10_000),
+        24,
+        "For how many hours after its last bytes a resumable upload can go on. After that `flask db sweep` deletes it.",
+    )
+    x_accel_prefix: str | None = _setting(
+        "X_ACCEL_PREFIX",
+        _address_prefix,
+        None,
+        "Where nginx in front serves `MEDIA_DIR` from, as an `internal` location such as `/media-files/`: it then sends the "
+        "files itself (`X-Accel-Redirect`). Missing: projectapi sends them.",
     )
     max_body_bytes: int = _setting(
         "MAX_BODY_BYTES",

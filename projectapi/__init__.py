@@ -122,7 +122,7 @@ def _backend(
         owners = Owners(stores.projects)
         announce = Announced(engine, owners).write
         stores = behind_cache(stores, engine, owners, answers)
-    videos = MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes)
+    videos = _media_room(config)
     return Backend(
         answers=stores.answers,
         projects=stores.projects,
@@ -130,8 +130,9 @@ def _backend(
         transcripts=stores.transcripts,
         idempotency=stores.idempotency,
         videos=videos,
+        uploads=videos.resumable,
         cache=engine,
-        housekeeping=MongoHousekeeping(database, retry, videos, announce),
+        housekeeping=MongoHousekeeping(database, retry, videos, videos.resumable, announce),
         retention=_retention(config),
         schema=schema,
         # What `/health/ready` looks at, in this order; further checks go here.
@@ -148,6 +149,7 @@ def _backend(
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
         max_upload_bytes=config.max_upload_bytes,
+        x_accel_prefix=config.x_accel_prefix,
     )
 
 
@@ -176,6 +178,15 @@ def _metrics(config: Config, database: Database[dict[str, Any]]) -> PrometheusMe
 def _metrics_token(config: Config) -> str | None:
     # A token that nobody knows keeps everybody out.
     return config.metrics_token or (secrets.token_hex() if config.app_env == "production" else None)
+
+
+def _media_room(config: Config) -> MediaRoom:
+    return MediaRoom(
+        config.media_dir,
+        max_upload_bytes=config.max_upload_bytes,
+        uploads_at_once=config.uploads_at_once,
+        upload_lifetime_seconds=config.upload_lifetime_hours * 3600.0,
+    )
 
 
 def _retention(config: Config) -> RetentionPolicy:

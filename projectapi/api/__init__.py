@@ -20,6 +20,7 @@ from projectapi.api import (
     media,
     metrics,
     performance,
+    playback,
     projects,
     rate_limits,
     rendering,
@@ -27,9 +28,27 @@ from projectapi.api import (
     timeline,
     tracing,
     transcriptions,
+    uploads,
+    whole_uploads,
 )
 from projectapi.api.json_provider import StrictJSONProvider
 from projectapi.api.uploading import UploadRequest
+
+_ROOMS = (
+    errors,
+    health,
+    metrics,
+    docs,
+    auth,
+    projects,
+    timeline,
+    rendering,
+    media,
+    whole_uploads,
+    uploads,
+    playback,
+    transcriptions,
+)
 
 
 def init_app(
@@ -55,7 +74,7 @@ def init_app(
     if rate_limits_per_client:
         rate_limits.init_app(app, rate_limits_per_client, redis_pool)
     idempotency.init_app(app)
-    for room in (errors, health, metrics, docs, auth, projects, timeline, rendering, media, transcriptions):
+    for room in _ROOMS:
         app.register_blueprint(room.blueprint)
     health.init_app(app)
     performance.init_app(app)

@@ -7,8 +7,9 @@
     <root>/trimmed/<uuid>_<request>.mp4    results of trimming that original; can be made again
     <root>/incoming/<uuid>.part            uploads on their way
     <root>/work/<random>/                  scratch folders of running tools
+    <root>/uploads/<id>/                   uploads that may break off and go on: see `resumable`
 
-All five are on one file system, so that a file takes its final name by a rename and is never seen half. A file stands in
+All are on one file system, so that a file takes its final name by a rename and is never seen half. A file stands in
 `videos` before the database names it and leaves after the database forgot it: a crash in between leaves a file that nothing
 points to, never a record without its file, and `MediaFolder.sweep` removes such files when they are old.
 """
@@ -28,7 +29,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from projectapi import errors
-from projectapi.media.incoming import IncomingVideo, full_disk_reported, video_too_large
+from projectapi.media.incoming import ArrivedVideo, IncomingVideo, full_disk_reported, video_too_large
 from projectapi.project import FORM_OVERHEAD_BYTES, Video
 
 VIDEOS, THUMBNAILS, TRIMMED, INCOMING, WORK = "videos", "thumbnails", "trimmed", "incoming", "work"
@@ -75,19 +76,24 @@ class MediaFolder:
 
         Raises VideoTooLarge and DiskFull before a byte is taken when the length alone tells so.
         """
-        if expected_bytes is not None and expected_bytes > self.max_upload_bytes + FORM_OVERHEAD_BYTES:
-            raise video_too_large(self.max_upload_bytes)
-        folder = self._made(INCOMING)
-        if expected_bytes is not None and expected_bytes > shutil.disk_usage(folder).free:
-            raise errors.DiskFull
+        if expected_bytes is not None:
+            self.check_room_for(expected_bytes, around=FORM_OVERHEAD_BYTES)
+        folder = self.made(INCOMING)
         path = folder / f"{uuid.uuid4()}.part"
         with _refusal_reported(path):
             return IncomingVideo(path, self.max_upload_bytes)
 
+    def check_room_for(self, size: int, *, around: int = 0) -> None:
+        """Refuse a video of `size` bytes, `around` of which may not be its own. Raises VideoTooLarge, DiskFull."""
+        if size > self.max_upload_bytes + around:
+            raise video_too_large(self.max_upload_bytes)
+        if size > shutil.disk_usage(self.made(INCOMING)).free:
+            raise errors.DiskFull
+
     @contextmanager
     def work_folder(self) -> Iterator[Path]:
         """Lend an empty scratch folder on the same file system and delete it afterwards with all that is in it."""
-        folder = self._made(WORK)
+        folder = self.made(WORK)
         with _refusal_reported(folder):
             path = Path(tempfile.mkdtemp(prefix="run_", dir=folder))
         try:
@@ -95,7 +101,7 @@ class MediaFolder:
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
-    def keep(self, part: IncomingVideo, extension: str, thumbnail: Path | None) -> tuple[str, str | None]:
+    def keep(self, part: ArrivedVideo, extension: str, thumbnail: Path | None) -> tuple[str, str | None]:
         """Give an upload and its thumbnail their lasting names, durably; return both names.
 
         Raises DiskFull; then neither is there.
@@ -107,8 +113,8 @@ class MediaFolder:
         try:
             if thumbnail and thumbnail_name:
                 self.publish(thumbnail, thumbnail_name)
-            part.move_to(self._made(VIDEOS) / Path(video_name).name)
-            self._sync_folder(VIDEOS)
+            part.move_to(self.made(VIDEOS) / Path(video_name).name)
+            sync_folder(self.root / VIDEOS)
         except BaseException:
             self._remove(video_name, thumbnail_name)
             raise
@@ -120,8 +126,8 @@ class MediaFolder:
         with full_disk_reported():
             with open(finished, "rb") as file:
                 os.fsync(file.fileno())
-            os.replace(finished, self._made(folder) / last)
-            self._sync_folder(folder)
+            os.replace(finished, self.made(folder) / last)
+            sync_folder(self.root / folder)
 
     def trimmed_name(self, video: Video, request: str) -> str:
         """Return the name of the result of trimming `video` as `request` (64 hexadecimal digits) asks."""
@@ -183,7 +189,8 @@ class MediaFolder:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def _made(self, name: str) -> Path:
+    def made(self, name: str) -> Path:
+        """Return the folder `name` below the root, made if need be. Raises DiskFull, Unavailable."""
         path = self.root / name
         with _refusal_reported(path):
             path.mkdir(parents=True, exist_ok=True)
@@ -195,12 +202,14 @@ class MediaFolder:
                 with suppress(errors.NotFound, FileNotFoundError):
                     self.resolve(name).unlink()
 
-    def _sync_folder(self, name: str) -> None:
-        folder = os.open(self.root / name, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+
+def sync_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _identity(video: Video) -> str:

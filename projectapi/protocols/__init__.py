@@ -25,6 +25,7 @@ from projectapi.protocols.upkeep import (
     SchemaVersions,
     Trashed,
 )
+from projectapi.protocols.uploads import Checksum, ResumableUpload, ResumableUploads, UploadPlan
 
 __all__ = [
     "Answer",
@@ -34,6 +35,7 @@ __all__ = [
     "Cache",
     "CacheStatus",
     "Check",
+    "Checksum",
     "CollectionStatus",
     "DatabaseSchema",
     "DatabaseStatus",
@@ -48,11 +50,14 @@ __all__ = [
     "PurgeReport",
     "RecordedAnswer",
     "Remembered",
+    "ResumableUpload",
+    "ResumableUploads",
     "SchemaVersions",
     "State",
     "TimelineStore",
     "TranscriptStore",
     "Trashed",
     "TrimmedFile",
+    "UploadPlan",
     "VideoFiles",
 ]

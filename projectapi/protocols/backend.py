@@ -15,6 +15,7 @@ from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
 from projectapi.protocols.transcripts import TranscriptStore
 from projectapi.protocols.upkeep import DatabaseSchema, Housekeeping
+from projectapi.protocols.uploads import ResumableUploads
 from projectapi.timeline.retention import RetentionPolicy
 
 
@@ -28,6 +29,7 @@ class Backend:
     transcripts: TranscriptStore
     idempotency: IdempotencyStore
     videos: VideoFiles
+    uploads: ResumableUploads
     cache: Cache | None
     housekeeping: Housekeeping
     retention: RetentionPolicy
@@ -40,3 +42,4 @@ class Backend:
     version: str
     ownership_enforced: bool
     max_upload_bytes: int
+    x_accel_prefix: str | None = None

@@ -9,7 +9,7 @@ from datetime import datetime
 from pymongo.database import Database
 
 from projectapi.infra.retry import Retry
-from projectapi.protocols import HistoryReport, Housekeeping, PurgeReport, Trashed, VideoFiles
+from projectapi.protocols import HistoryReport, Housekeeping, PurgeReport, ResumableUploads, Trashed, VideoFiles
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
 from projectapi.stores.documents import Document
 from projectapi.stores.history_sweep import Announce, HistorySweep, unannounced
@@ -27,11 +27,17 @@ class MongoHousekeeping(Housekeeping):
     """`Housekeeping` over MongoDB and the media folder; `announce` surrounds every write that anybody could see."""
 
     def __init__(
-        self, database: Database[Document], retry: Retry, videos: VideoFiles, announce: Announce = unannounced
+        self,
+        database: Database[Document],
+        retry: Retry,
+        videos: VideoFiles,
+        uploads: ResumableUploads,
+        announce: Announce = unannounced,
     ) -> None:
         self._projects = database[PROJECTS]
         self._retry = retry
         self._videos = videos
+        self._uploads = uploads
         self._history = HistorySweep(self._projects, database[TIMELINE_STATES], retry, announce)
         self._trash = Trash(self._projects, database[TIMELINE_STATES], retry, videos, announce)
 
@@ -41,12 +47,14 @@ class MongoHousekeeping(Housekeeping):
 
     def sweep_files(self, *, dry_run: bool = False) -> Sequence[str]:
         """See `Housekeeping.sweep_files`."""
+        # Their age is all that counts: no project names them.
+        expired = self._uploads.sweep(dry_run=dry_run)
         in_use = set(self._paths_in_use())
         if not in_use:
             # Rather the wrong database than a media folder of which really nothing is needed any more.
             log.warning("no project names a video, so all media files were left alone; is MONGODB_DATABASE right?")
-            return []
-        return self._videos.sweep(in_use, _FILES_OLDER_THAN_SECONDS, dry_run=dry_run)
+            return expired
+        return [*self._videos.sweep(in_use, _FILES_OLDER_THAN_SECONDS, dry_run=dry_run), *expired]
 
     def list_trash(self, owner: str | None = None) -> Iterator[Trashed]:
         """See `Housekeeping.list_trash`."""

@@ -12,6 +12,9 @@ TAGS = {
     "timeline": "Timelines: saved as versions, patched, compared, restored.",
     "rendering": "Timelines as files.",
     "media": "Videos: they arrive, play and are cut.",
+    "whole_uploads": "Videos that arrive as the body of one request.",
+    "uploads": "Videos that arrive in pieces, over connections that break: tus 1.0.0, for which there are clients.",
+    "playback": "Videos that play.",
     "transcriptions": "What is said in a video.",
 }
 
