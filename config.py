@@ -273,6 +273,12 @@ class Config:
         "Where nginx in front serves `MEDIA_DIR` from, as an `internal` location such as `/media-files/`: it then sends the "
         "files itself (`X-Accel-Redirect`). Missing: projectapi sends them.",
     )
+    jobs_at_once: int = _setting(
+        "JOBS_AT_ONCE",
+        _integer(1, 64),
+        2,
+        "Cuts, exports and transcriptions that run at once on this machine, in all its processes together.",
+    )
     max_body_bytes: int = _setting(
         "MAX_BODY_BYTES",
         _integer(1024, 2**28),

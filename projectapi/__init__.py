@@ -27,14 +27,15 @@ from projectapi.infra.pool_events import PoolEvents
 from projectapi.infra.redis_client import RedisLink
 from projectapi.infra.retry import Retry
 from projectapi.infra.server_watch import ServerWatch
+from projectapi.jobs import JobsRoom, open_jobs
 from projectapi.media import MediaRoom
 from projectapi.media.disk_check import DiskCheck
 from projectapi.project import FRESH_START
-from projectapi.protocols import Backend, DatabaseSchema
+from projectapi.protocols import Backend, Check, DatabaseSchema, Recogniser
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.stores.announced import Announced, Owners
-from projectapi.stores.assembly import behind_cache, mongo_stores
+from projectapi.stores.assembly import Stores, behind_cache, mongo_stores
 from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettings, MongoControlStore
 from projectapi.stores.database_info import CheckedRetry
 from projectapi.stores.database_schema import MongoDatabaseSchema
@@ -53,12 +54,16 @@ log = logging.getLogger("projectapi")
 
 
 def create_app(
-    config: Config, *, mongo_client: MongoClient[dict[str, Any]] | None = None, redis_client: redis.Redis | None = None
+    config: Config,
+    *,
+    mongo_client: MongoClient[dict[str, Any]] | None = None,
+    redis_client: redis.Redis | None = None,
+    recogniser: Recogniser | None = None,
 ) -> Flask:
     """Put the parts together and return the application; nothing is connected before its first use.
 
     `mongo_client` and `redis_client` take the places of the clients that are otherwise made from the settings; with
-    `mongo_client` alone there is no cache.
+    `mongo_client` alone there is no cache. Without a `recogniser` nothing is transcribed.
     """
     own_client = mongo_client is None
     set_up_logging(config.log_level, config.log_form)
@@ -82,7 +87,9 @@ def create_app(
     circuit = DatabaseCircuit(watch)
     if redis_url:
         redis_client = connect_cache(app, redis_url, default_timeout_seconds=config.cache_ttl_seconds)
-    backend = app.extensions["projectapi"] = _backend(config, mongo_client, circuit, redis_client)
+    backend = app.extensions["projectapi"] = _backend(
+        config, mongo_client, circuit, redis_client, recogniser, worker_url=redis_url if isinstance(redis_url, str) else None
+    )
     _open_the_api(app, config, redis_client)
     cli.init_app(app)
     if own_client and config.mongodb_uri is None and devstack.is_serving():
@@ -108,7 +115,13 @@ def _open_the_api(app: Flask, config: Config, redis_client: redis.Redis | None) 
 
 
 def _backend(
-    config: Config, client: MongoClient[dict[str, Any]], circuit: DatabaseCircuit, redis_client: redis.Redis | None
+    config: Config,
+    client: MongoClient[dict[str, Any]],
+    circuit: DatabaseCircuit,
+    redis_client: redis.Redis | None,
+    recogniser: Recogniser | None,
+    *,
+    worker_url: str | None,
 ) -> Backend:
     database, seconds = client[config.mongodb_database], config.database_deadline_seconds
     engine = _cache_engine(config, redis_client, database, circuit) if redis_client else None
@@ -123,6 +136,7 @@ def _backend(
         announce = Announced(engine, owners).write
         stores = behind_cache(stores, engine, owners, answers)
     videos = _media_room(config)
+    jobs = _jobs(config, stores, videos, recogniser, worker_url)
     return Backend(
         answers=stores.answers,
         projects=stores.projects,
@@ -131,17 +145,13 @@ def _backend(
         idempotency=stores.idempotency,
         videos=videos,
         uploads=videos.resumable,
+        jobs=jobs.desk,
+        worker=jobs.worker,
         cache=engine,
         housekeeping=MongoHousekeeping(database, retry, videos, videos.resumable, announce),
         retention=_retention(config),
         schema=schema,
-        # What `/health/ready` looks at, in this order; further checks go here.
-        checks=(
-            DatabaseCheck(database, circuit),
-            NoCacheCheck() if engine is None else CacheCheck(engine),
-            DiskCheck(config.media_dir, config.max_upload_bytes),
-            SchemaCheck(schema),
-        ),
+        checks=_checks(config, database, circuit, engine, schema),
         prepare=partial(_prepare, schema, engine),
         close=partial(_close, client, redis_client),
         metrics=_metrics(config, database),
@@ -150,6 +160,22 @@ def _backend(
         ownership_enforced=config.ownership == "enforced",
         max_upload_bytes=config.max_upload_bytes,
         x_accel_prefix=config.x_accel_prefix,
+    )
+
+
+def _checks(
+    config: Config,
+    database: Database[dict[str, Any]],
+    circuit: DatabaseCircuit,
+    engine: CacheEngine | None,
+    schema: MongoDatabaseSchema,
+) -> tuple[Check, ...]:
+    """Return what `/health/ready` looks at, in this order; further checks go here."""
+    return (
+        DatabaseCheck(database, circuit),
+        NoCacheCheck() if engine is None else CacheCheck(engine),
+        DiskCheck(config.media_dir, config.max_upload_bytes),
+        SchemaCheck(schema),
     )
 
 
@@ -186,6 +212,21 @@ def _media_room(config: Config) -> MediaRoom:
         max_upload_bytes=config.max_upload_bytes,
         uploads_at_once=config.uploads_at_once,
         upload_lifetime_seconds=config.upload_lifetime_hours * 3600.0,
+    )
+
+
+def _jobs(
+    config: Config, stores: Stores, videos: MediaRoom, recogniser: Recogniser | None, redis_url: str | None
+) -> JobsRoom:
+    return open_jobs(
+        stores.jobs,
+        videos,
+        stores.transcripts,
+        recogniser,
+        media_dir=config.media_dir,
+        redis_url=redis_url,
+        at_once=config.jobs_at_once,
+        waiting=max(1, config.web_threads // 2),
     )
 
 

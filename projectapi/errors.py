@@ -18,9 +18,11 @@ film editor understands. The tree::
     │   ├── ThumbnailNotFound           404  thumbnail_not_found
     │   ├── TimelineVersionNotFound     404  timeline_version_not_found
     │   ├── TranscriptionNotFound       404  transcription_not_found
+    │   ├── JobNotFound                 404  job_not_found
     │   └── UploadNotFound              404  upload_not_found
     ├── MethodNotAllowed                405  method_not_allowed
     ├── Conflict                        409  conflict
+    │   ├── JobCancelled                409  job_cancelled
     │   └── UploadOffsetConflict        409  upload_offset_conflict
     ├── UploadExpired                   410  upload_expired
     ├── PreconditionFailed              412  precondition_failed
@@ -41,6 +43,8 @@ film editor understands. The tree::
     │   ├── OutcomeUnknown              503  outcome_unknown
     │   ├── DatabaseTooNew              503  database_too_new
     │   ├── SpeechUnavailable           503  speech_unavailable
+    │   ├── StillListening              503  still_listening
+    │   ├── JobInterrupted              503  job_interrupted
     │   ├── MediaBusy                   503  media_busy
     │   └── Overloaded                  503  overloaded
     └── DiskFull                        507  disk_full
@@ -204,6 +208,13 @@ class UploadNotFound(NotFound):
     sentence = "There is no such upload (any more). Please begin the upload again."
 
 
+class JobNotFound(NotFound):
+    """No job has this id, or it is forgotten: records of jobs are kept for a day."""
+
+    code = "job_not_found"
+    sentence = "This job is not known any more. Ask for the same thing again: what was already made is used again."
+
+
 class MethodNotAllowed(ProjectApiError):
     """The address exists and does not know this method."""
 
@@ -218,6 +229,13 @@ class Conflict(ProjectApiError):
     code = "conflict"
     status = 409
     sentence = "This cannot be done in the state that things are in now."
+
+
+class JobCancelled(Conflict):
+    """The job that the request waited for was cancelled."""
+
+    code = "job_cancelled"
+    sentence = "This work was cancelled. Your project and the original video are untouched."
 
 
 class UploadOffsetConflict(Conflict):
@@ -403,6 +421,24 @@ class SpeechUnavailable(Unavailable):
     code = "speech_unavailable"
     sentence = "Transcription is not available on this server. Everything else works: open the timeline from the projects page."
     retry_after_seconds = 3600
+
+
+class StillListening(Unavailable):
+    """The transcript is being made; the same request finds it when it is done."""
+
+    code = "still_listening"
+    sentence = "The transcription takes a while and goes on in the background. Please ask for it again in a moment."
+    retry_after_seconds = 10
+
+
+class JobInterrupted(Unavailable):
+    """The process that did the work died, and died again when the work was repeated."""
+
+    code = "job_interrupted"
+    sentence = (
+        "The server was interrupted while it worked on this, more than once. Your project and the original video are "
+        "untouched; please try again."
+    )
 
 
 class MediaBusy(Unavailable):

@@ -33,6 +33,7 @@ class Transcript:
 
     `version` grows by one with every change, `tag` marks the write that made it (both together are the strong entity tag).
     `processing_time` and `duration` (of the video) are in seconds; `speakers` and `metadata` are the clients' own.
+    `video_sha256` names the video that was listened to, None when no recogniser did.
     """
 
     id: str
@@ -52,11 +53,20 @@ class Transcript:
     speaker_count: int = 0
     speakers: JsonObject = field(default_factory=dict)
     metadata: JsonObject = field(default_factory=dict)
+    video_sha256: str | None = None
 
     @property
     def words(self) -> list[JsonObject]:
         """All words, segment after segment."""
         return [word for segment in self.segments for word in segment["words"]]
+
+    def tells_of(self, video_sha256: str) -> bool:
+        """Tell whether this is the whole of what is said in a video, so that nobody needs to listen to it again.
+
+        What people wrote or edited stands, whatever video they had before them.
+        """
+        written = self.is_edited or self.video_sha256 is None
+        return self.is_complete and (written or self.video_sha256 == video_sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +78,7 @@ class RecognisedSpeech:
     model_used: str | None
     processing_time: float | None
     duration: float | None
+    video_sha256: str | None = None
 
 
 def with_values(transcript: Transcript, values: JsonObject) -> Transcript:
@@ -123,6 +134,7 @@ def with_speech(transcript: Transcript, speech: RecognisedSpeech) -> Transcript:
         model_used=speech.model_used,
         processing_time=speech.processing_time,
         duration=speech.duration,
+        video_sha256=speech.video_sha256,
         is_complete=True,
     )
 

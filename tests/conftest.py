@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from config import Config
 from projectapi import create_app
 from projectapi.devstack.servers import MONGODB, REDIS, EmbeddedServer, Kind
-from projectapi.protocols import Backend
+from projectapi.protocols import Backend, Recogniser
 
 
 @pytest.fixture(autouse=True)
@@ -76,13 +76,13 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def make_app(tmp_path: Path) -> Iterator[AppMaker]:
-    """Make applications over a database in memory, each with the settings that a test names."""
+    """Make applications over a database in memory, each with the settings that a test names, and perhaps a recogniser."""
     made: list[Flask] = []
 
-    def make(**settings: Any) -> Flask:
+    def make(*, recogniser: Recogniser | None = None, **settings: Any) -> Flask:
         defaults = {"app_env": "testing", "mongodb_uri": "mongodb://unused/", "media_dir": tmp_path / "media"}
         config = Config(**{**defaults, **settings})
-        app = create_app(config, mongo_client=mongomock.MongoClient(tz_aware=True))
+        app = create_app(config, mongo_client=mongomock.MongoClient(tz_aware=True), recogniser=recogniser)
         made.append(app)
         return app
 

@@ -12,11 +12,13 @@ from projectapi.api import (
     access,
     auth,
     cors,
+    cutting,
     docs,
     errors,
     fast_reads,
     health,
     idempotency,
+    jobs,
     media,
     metrics,
     performance,
@@ -47,6 +49,8 @@ _ROOMS = (
     whole_uploads,
     uploads,
     playback,
+    cutting,
+    jobs,
     transcriptions,
 )
 

@@ -1,4 +1,4 @@
-"""The resource /media: videos arrive, play and are cut."""
+"""The resource /media: videos arrive and play."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import cast
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import FileStorage
 
-from projectapi.api.bodies import form, json_body
+from projectapi.api.bodies import form
 from projectapi.api.context import backend, owner, project_key
-from projectapi.api.documentation import documented, enveloped, file_form_of, file_of, form_of, json_body_of
+from projectapi.api.documentation import documented, enveloped, file_form_of, file_of
 from projectapi.api.envelope import success
 from projectapi.api.ranges import file_with_ranges
 from projectapi.api.uploading import UploadRequest, reading_form
@@ -24,28 +24,25 @@ from projectapi.errors import (
     ProjectApiError,
     ProjectNotCarriedOver,
     ProjectNotFound,
-    SpeechUnavailable,
     ThumbnailNotFound,
     UploadIncomplete,
     VideoNotFound,
     VideoTooLarge,
 )
-from projectapi.project import ProjectKey, Segment, Video
+from projectapi.project import ProjectKey, Video
 from projectapi.schemas.loading import invalid
-from projectapi.schemas.requests import MediaForm, RemoveFillersRequest, TrimRequest, span_of
-from projectapi.schemas.shapes.media import TrimmedVideo, UploadedVideo, VideoWithoutFillers
-from projectapi.timeline.cut import without
+from projectapi.schemas.requests import MediaForm
+from projectapi.schemas.shapes.media import UploadedVideo
 
 log = logging.getLogger("projectapi.media")
 
 blueprint = Blueprint("media", __name__)
 
 NO_VIDEO = (ProjectNotFound, ProjectNotCarriedOver, VideoNotFound)
-_CUTTING = (*NO_VIDEO, MediaBusy, DiskFull)
 UPLOADING = (ProjectNotFound, ProjectNotCarriedOver, InvalidVideo, UploadIncomplete, VideoTooLarge, MediaBusy, DiskFull)
 FILE_HEADERS = ("Range", "If-Range", "If-None-Match")
 
-_FORM, _TRIM, _FILLERS = MediaForm(), TrimRequest(), RemoveFillersRequest()
+_FORM = MediaForm()
 
 
 @blueprint.post("/media/upload")
@@ -113,51 +110,13 @@ def refuse_others_file(path: str) -> None:
         raise NotFound
 
 
-@blueprint.post("/media/transcribe")
-@documented(answer=None, body=form_of(MediaForm), errors=(*NO_VIDEO, SpeechUnavailable))
-def transcribe() -> Response:
-    """Say that nothing listens here, once the project and its video are known to exist."""
-    video_of(project_key(form(_FORM)["project_id"]))
-    raise SpeechUnavailable
-
-
-@blueprint.post("/media/remove-fillers")
-@documented(answer=enveloped(VideoWithoutFillers), body=json_body_of(RemoveFillersRequest), errors=_CUTTING)
-def remove_fillers() -> Response:
-    """Cut the selected words, or the transcript's filler words, out of a copy of the video."""
-    body = json_body(_FILLERS)
-    project = backend().projects.get_project(project_key(body["project_id"]))
-    video = _video_file(project.video)
-    spans = [span for word in body["selected_words"] or [] if (span := span_of(word))]
-    if body["auto_detect"]:
-        words = project.transcript.words if project.transcript else []
-        spans += [(word["start"], word["end"]) for word in words if word["is_filler"]]
-    kept, removed = without(spans, video.duration)
-    if not kept:
-        message = "These words are all there is: nothing of the video would be left."
-        raise invalid([{"type": "value_error", "loc": ["body", "selected_words"], "msg": message}])
-    path = backend().videos.trim(video, kept).path if removed else video.path
-    segments = [{"start": segment.start, "end": segment.end} for segment in removed]
-    return success({"processed_video_path": path, "removed_segments": segments}, "Filler words removed successfully")
-
-
-@blueprint.post("/media/trim-video")
-@documented(answer=enveloped(TrimmedVideo), body=json_body_of(TrimRequest), errors=_CUTTING)
-def trim_video() -> Response:
-    """Cut segments out of a copy of the video; the original stays as it is."""
-    body = json_body(_TRIM)
-    video = video_of(project_key(body["project_id"]))
-    segments = [Segment(segment["start_time"], segment["duration"]) for segment in body["segments"]]
-    trimmed = backend().videos.trim(video, segments)
-    return success({"trimmed_video_path": trimmed.path, "new_duration": trimmed.duration}, "Video trimmed successfully")
-
-
 def video_of(key: ProjectKey) -> Video:
     """Return the project's video. Raises ProjectNotFound, VideoNotFound."""
-    return _video_file(backend().projects.get_summary(key).video)
+    return video_file(backend().projects.get_summary(key).video)
 
 
-def _video_file(video: Video | None) -> Video:
+def video_file(video: Video | None) -> Video:
+    """Return a project's video if it has one and the file is there. Raises VideoNotFound."""
     if video is None:
         raise VideoNotFound
     backend().videos.path_of(video)

@@ -14,13 +14,19 @@ from projectapi.media.probing import EXTENSIONS, inspect_video
 from projectapi.media.resumable import ResumableVideos
 from projectapi.media.sandbox import Sandbox
 from projectapi.media.storage import MediaFolder
-from projectapi.media.trimming import RUN_SECONDS, WAIT_SECONDS, Trimmed, Trimmer
+from projectapi.media.trimming import RUN_SECONDS, Trimmed, Trimmer
 from projectapi.media.upload_places import UploadPlaces
 from projectapi.project import Segment, Video
+from projectapi.protocols import Report
+from projectapi.timeline.cut import Edit
 
 __all__ = ["EXTENSIONS", "IncomingVideo", "MediaRoom", "Trimmed"]
 
 _log = logging.getLogger(__name__)
+
+
+def _unheard(done: float) -> None:
+    """Take the progress of work that nobody waits for."""
 
 
 class MediaRoom:
@@ -39,20 +45,16 @@ class MediaRoom:
         uploads_at_once: int = 4,
         upload_lifetime_seconds: float = 24 * 3600.0,
         inspections_at_once: int = 2,
-        trims_at_once: int = 2,
         inspection_wait_seconds: float = 20.0,
-        trim_wait_seconds: float = WAIT_SECONDS,
         trim_run_seconds: float = RUN_SECONDS,
     ) -> None:
         self.folder = MediaFolder(root, max_upload_bytes)
         self._places = UploadPlaces(uploads_at_once)
         self.resumable = ResumableVideos(self.folder, self._places, lifetime_seconds=upload_lifetime_seconds)
-        # Inspections and cuts have places of their own, so that long cuts do not hold up uploads. Who waits for an inspection
-        # has uploaded a whole video already and would have to do it again.
+        # Who waits for an inspection has uploaded a whole video already and would have to do it again. Cuts are jobs, which
+        # have places of their own, so that they do not hold up uploads.
         self._inspections = Sandbox(slots=inspections_at_once, wait_seconds=inspection_wait_seconds)
-        self._trimmer = Trimmer(
-            self.folder, at_once=trims_at_once, wait_seconds=trim_wait_seconds, run_seconds=trim_run_seconds
-        )
+        self._trimmer = Trimmer(self.folder, run_seconds=trim_run_seconds)
 
     @contextmanager
     def receive(self, expected_bytes: int | None = None) -> Iterator[IncomingVideo]:
@@ -97,13 +99,25 @@ class MediaRoom:
         """Delete all files of a video that no record names any more: original, thumbnail, trimmed versions."""
         self.folder.discard(video)
 
-    def trim(self, video: Video, segments: Sequence[Segment]) -> Trimmed:
-        """Return the file that holds just `segments` of the video, cut to half a frame, and its duration in seconds.
+    def find_trimmed(self, video: Video, segments: Sequence[Segment]) -> Trimmed | None:
+        """See `VideoFiles.find_trimmed`."""
+        self.path_of(video)
+        return self._trimmer.find(self._trimmer.plan_trim(video, segments))
 
-        Raises VideoNotFound, ValidationFailed (a segment outside the video), MediaBusy (not there yet: the same request finds
-        it later; or too long, or too many others), ProjectApiError (ffmpeg failed), Unavailable and DiskFull.
-        """
-        return self._trimmer.trim(video, self.path_of(video), segments)
+    def trim(self, video: Video, segments: Sequence[Segment], report: Report = _unheard) -> Trimmed:
+        """See `VideoFiles.trim`: cut to half a frame, and the duration in seconds with it."""
+        source = self.path_of(video)
+        return self._trimmer.make(self._trimmer.plan_trim(video, segments), video, source, report)
+
+    def find_rendered(self, video: Video, edit: Edit) -> Trimmed | None:
+        """See `VideoFiles.find_rendered`."""
+        self.path_of(video)
+        return self._trimmer.find(self._trimmer.plan_render(video, edit))
+
+    def render(self, video: Video, edit: Edit, report: Report = _unheard) -> Trimmed:
+        """See `VideoFiles.render`."""
+        source = self.path_of(video)
+        return self._trimmer.make(self._trimmer.plan_render(video, edit), video, source, report)
 
     def path_of(self, video: Video) -> Path:
         """Return where the original lies. Raises VideoNotFound when the file is lost or is not what was stored."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +27,9 @@ _CUTS_MAX = 90
 _GAP_SECONDS = 5
 """Decoding through a gap of this length costs about as much as seeking across it, back to the keyframe before."""
 
+_PROGRESS = ("-progress", "pipe:1", "-stats_period", "0.5")
+_FRAMES_DONE = re.compile(rb"^frame=\s*(\d+)$", re.MULTILINE)
+
 _AUDIO_RATE = 48_000
 _THREADS = str(min(4, os.cpu_count() or 1))
 _MEMORY_BYTES = 6 * 2**30
@@ -45,7 +49,7 @@ def batches(cuts: Sequence[Cut], rate: Fraction) -> list[list[Reading]]:
     for number, cut in enumerate(cuts):
         if number % _CUTS_MAX == 0:
             runs.append([[cut]])
-        elif 0 <= (cut.first - cuts[number - 1].after) / rate <= _GAP_SECONDS:
+        elif not cut.black and 0 <= (cut.first - cuts[number - 1].after) / rate <= _GAP_SECONDS:
             runs[-1][-1].append(cut)
         elif len(runs[-1]) < _READINGS_MAX:
             runs[-1].append([cut])
@@ -54,17 +58,26 @@ def batches(cuts: Sequence[Cut], rate: Fraction) -> list[list[Reading]]:
     return [list[Reading](run) for run in runs]
 
 
-def cut_command(readings: Sequence[Reading], rate: Fraction, *, audio: bool, output: str = OUTPUT) -> list[str]:
+def frames_done(printed: bytes) -> int | None:
+    """Return how many frames a run has made by what it printed last, None when that does not say."""
+    found = _FRAMES_DONE.findall(printed)
+    return int(found[-1]) if found else None
+
+
+def cut_command(
+    readings: Sequence[Reading], rate: Fraction, *, audio: bool, height: int | None = None, output: str = OUTPUT
+) -> list[str]:
     """Return the ffmpeg command that cuts the source, open once per reading, and joins the pieces as `output`.
 
-    A ``.mov`` gets uncompressed sound, so that it can be joined with others without a gap; an ``.mp4`` is finished.
+    Pictures are scaled down to `height` pixels if it is given. The run prints how many frames are done. A ``.mov`` gets
+    uncompressed sound, so that it can be joined with others without a gap; an ``.mp4`` is finished.
     """
     inputs = [word for number, reading in enumerate(readings) for word in _input(number, reading, rate)]
     encoding = ["-c:a", "pcm_s16le"] if output.endswith(".mov") else _finished_sound()
     return [
         *_ffmpeg(),
         *inputs,
-        *("-filter_complex_threads", "1", "-filter_complex", _graph(readings, rate, audio)),
+        *("-filter_complex_threads", "1", "-filter_complex", _graph(readings, rate, audio, height)),
         *("-map", "[v]", *(("-map", "[a]", *encoding) if audio else ())),
         *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", "-threads", _THREADS),
         *("-fps_mode", "cfr", "-r", str(rate), "-map_metadata", "-1", "-movflags", "+faststart", output),
@@ -81,7 +94,7 @@ def join_command(script: Path, output: str = OUTPUT) -> list[str]:
 
 
 def _ffmpeg() -> list[str]:
-    return [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-y"]
+    return [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-y", *_PROGRESS]
 
 
 def _finished_sound() -> list[str]:
@@ -111,9 +124,9 @@ def _seek(reading: Reading, rate: Fraction) -> tuple[Fraction, Fraction]:
     return seek, start - seek
 
 
-def _graph(readings: Sequence[Reading], rate: Fraction, audio: bool) -> str:
+def _graph(readings: Sequence[Reading], rate: Fraction, audio: bool, height: int | None) -> str:
     """Return the filter graph: every piece has exactly its number of frames and exactly as much sound, then all are joined."""
-    pieces = [_pictures(number, reading, rate) for number, reading in enumerate(readings)]
+    pieces = [_pictures(number, reading, rate, height) for number, reading in enumerate(readings)]
     if audio:
         pieces += [_sound(number, reading, rate) for number, reading in enumerate(readings)]
     pads = "".join(f"[v{number}][a{number}]" if audio else f"[v{number}]" for number in range(len(readings)))
@@ -121,7 +134,7 @@ def _graph(readings: Sequence[Reading], rate: Fraction, audio: bool) -> str:
     return ";".join([*pieces, f"{pads}concat=n={len(readings)}:v=1:a={int(audio)}{outlets}"])
 
 
-def _pictures(number: int, reading: Reading, rate: Fraction) -> str:
+def _pictures(number: int, reading: Reading, rate: Fraction, height: int | None) -> str:
     origin = reading[0].first
     lead = float(_seek(reading, rate)[1])
     wanted = "+".join(f"between(n,{cut.first - origin},{cut.after - origin - 1})" for cut in reading)
@@ -129,8 +142,19 @@ def _pictures(number: int, reading: Reading, rate: Fraction) -> str:
     return (
         f"[{number}:V:0]setpts=PTS-{lead:.6f}/TB,fps={rate}:start_time=0,tpad=stop=-1:stop_mode=clone,"
         f"trim=end_frame={reading[-1].after - origin},select='{wanted}',setpts=N,"
-        f"scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p[v{number}]"
+        f"{_scale(height)},format=yuv420p{_black_before(reading, rate)}[v{number}]"
     )
+
+
+def _scale(height: int | None) -> str:
+    # The encoder takes even numbers only.
+    return f"scale=-2:trunc(min(ih\\,{height})/2)*2" if height else "scale=trunc(iw/2)*2:trunc(ih/2)*2"
+
+
+def _black_before(reading: Reading, rate: Fraction) -> str:
+    black = reading[0].black
+    # setpts forgets the frame rate, by which tpad counts.
+    return f",fps={rate},tpad=start={black}:start_mode=add:color=black" if black else ""
 
 
 def _sound(number: int, reading: Reading, rate: Fraction) -> str:
@@ -148,9 +172,16 @@ def _sound(number: int, reading: Reading, rate: Fraction) -> str:
             f"aformat=sample_fmts=fltp:channel_layouts=stereo,apad,asplit={len(reading)}"
             + "".join(f"[s{number}_{part}]" for part in parts),
             *cuts,
-            "".join(f"[c{number}_{part}]" for part in parts) + f"concat=n={len(reading)}:v=0:a=1[a{number}]",
+            "".join(f"[c{number}_{part}]" for part in parts)
+            + f"concat=n={len(reading)}:v=0:a=1{_silence_before(reading, rate)}[a{number}]",
         ]
     )
+
+
+def _silence_before(reading: Reading, rate: Fraction) -> str:
+    black = reading[0].black
+    # adelay leaves what it delays without times.
+    return f",adelay={_samples(black, rate)}S:all=1,asetpts=N/SR/TB" if black else ""
 
 
 def _samples(frames: int, rate: Fraction) -> int:

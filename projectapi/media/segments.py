@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from projectapi import errors
 from projectapi.project import SEGMENTS_MAX, Segment
+from projectapi.timeline.cut import Shot
 
 _TOUCHING_SECONDS = 0.001
 _RATE_TOLERANCE = 0.001
@@ -19,10 +20,14 @@ _NOMINAL_RATES = [Fraction(n) for n in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A segment in whole frames of the result's rate: the first frame's number in the source, and how many there are."""
+    """A segment in whole frames of the result's rate: the first frame's number in the source, and how many there are.
+
+    `black` is how many black frames come before it in the result.
+    """
 
     first: int
     frames: int
+    black: int = 0
 
     @property
     def after(self) -> int:
@@ -83,6 +88,27 @@ def cuts(segments: Sequence[Segment], rate: Fraction) -> list[Cut]:
         if frames := round(total * rate) - before:
             planned.append(Cut(round(Fraction(segment.start) * rate), frames))
     return planned or [Cut(round(Fraction(segments[0].start) * rate), 1)]
+
+
+def shot_cuts(shots: Sequence[Shot], rate: Fraction, video_duration: float) -> list[Cut]:
+    """Return the frames that shots in order mean, with black where they leave gaps or show nothing of the video.
+
+    Every shot begins at the frame nearest to its time, however many there are before it; where shots overlap the earlier one
+    is shown. Black after the last shot is left out.
+    """
+    planned = []
+    shown = 0
+    for shot in shots:
+        skipped = max(0.0, -shot.start)
+        seconds = min(shot.duration, video_duration - shot.start)
+        begins, ends = round(Fraction(shot.at + skipped) * rate), round(Fraction(shot.at + seconds) * rate)
+        late = max(0, shown - begins)
+        begins += late
+        if ends > begins:
+            first = round(Fraction(shot.start + skipped) * rate) + late
+            planned.append(Cut(first, ends - begins, black=begins - shown))
+            shown = ends
+    return planned
 
 
 def _inside(segment: Segment, video_duration: float, number: int) -> Segment:

@@ -8,10 +8,11 @@
     <root>/incoming/<uuid>.part            uploads on their way
     <root>/work/<random>/                  scratch folders of running tools
     <root>/uploads/<id>/                   uploads that may break off and go on: see `resumable`
+    <root>/jobs/                           the jobs room's own, not touched here
 
-All are on one file system, so that a file takes its final name by a rename and is never seen half. A file stands in
-`videos` before the database names it and leaves after the database forgot it: a crash in between leaves a file that nothing
-points to, never a record without its file, and `MediaFolder.sweep` removes such files when they are old.
+All but the last are on one file system, so that a file takes its final name by a rename and is never seen half. A file
+stands in `videos` before the database names it and leaves after the database forgot it: a crash in between leaves a file that
+nothing points to, never a record without its file, and `MediaFolder.sweep` removes such files when they are old.
 """
 
 from __future__ import annotations

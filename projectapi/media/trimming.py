@@ -1,4 +1,4 @@
-"""Trimming: the kept segments of a video as a new file, made once for each different request."""
+"""Trimming and rendering: pieces of a video as a new file, made once for each different request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import TimeoutError as WaitTimeout
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,26 +16,25 @@ from typing import NamedTuple
 from projectapi import errors
 from projectapi.media import cutting
 from projectapi.media.sandbox import Sandbox, SandboxError, SandboxTimeout
-from projectapi.media.segments import Cut, clamp, conformed_rate, covers_all, cuts
-from projectapi.media.single_flight import SingleFlight
+from projectapi.media.segments import Cut, clamp, conformed_rate, covers_all, cuts, shot_cuts
 from projectapi.media.storage import MediaFolder
 from projectapi.project import Segment, Video
+from projectapi.protocols import Report
+from projectapi.timeline.cut import Edit
 
-WAIT_SECONDS = 25.0
-"""Longest time that one request waits for its cut: existing frontends give up after 30 seconds."""
-
-RUN_SECONDS = 600.0
-"""Longest time that one cut may take; it goes on when the request that began it was answered."""
+RUN_SECONDS = 1800.0
+"""Longest time that one result may take."""
 
 # Raised when the same cuts would give other bytes, so that results of an older version are not taken for new ones.
-_RECIPE = 1
-_WAITING_MAX = 3
+_RECIPE = 2
 _FAILED = "The server could not cut this video. Your project and the original video are untouched."
-_STILL_MADE = "The cut is still being made; ask again in a moment."
 _TOO_LONG = (
     "Cutting this video takes longer than the server may work on it. Your timeline and the original video are untouched; "
     "shorter selections work."
 )
+_TOO_LONG_TIMELINE = "Timelines of more than {hours:g} hours are not rendered."
+_TIMELINE_SECONDS_MAX = 6 * 3600
+_ALL_BLACK = "The timeline shows nothing of the video there: there is nothing to render."
 
 _log = logging.getLogger(__name__)
 
@@ -49,114 +47,153 @@ class Trimmed(NamedTuple):
 
 
 class Trimmer:
-    """Cuts videos of one media folder; equal requests at the same time or later cost one run of ffmpeg.
+    """Cuts videos of one media folder; the same request later finds the file that an earlier one made.
 
-    A cut that takes longer than its request may wait goes on in the background, and the same request finds it later.
+    Who asks for the same at the same time makes the same file twice, and the later one takes the place of the earlier one:
+    that does no harm, and that it does not happen is the caller's business, as is how many cuts run at once.
     """
 
-    def __init__(
-        self, folder: MediaFolder, *, at_once: int, wait_seconds: float = WAIT_SECONDS, run_seconds: float = RUN_SECONDS
-    ) -> None:
+    def __init__(self, folder: MediaFolder, *, run_seconds: float = RUN_SECONDS) -> None:
         self._folder = folder
-        # As many places as flights, so that no flight waits for one.
-        self._sandbox = Sandbox(slots=at_once, wait_seconds=0)
-        self._flights: SingleFlight[None] = SingleFlight(at_once=at_once, waiting=_WAITING_MAX)
-        self._wait_seconds = wait_seconds
+        # Its places are not used: jobs have places for the whole machine.
+        self._sandbox = Sandbox(slots=1, wait_seconds=0)
         self._run_seconds = run_seconds
 
-    def trim(self, video: Video, source: Path, segments: Sequence[Segment]) -> Trimmed:
-        """Return the file that holds just `segments` of `source`, one after the other, cut to half a frame.
+    def plan_trim(self, video: Video, segments: Sequence[Segment]) -> Plan | Trimmed:
+        """Return what is to be made so that it holds just `segments`, one after the other, cut to half a frame.
 
-        Segments are clamped into the video; none at all, or all of it, is answered with the original. The original is only
-        read. Raises ValidationFailed when a segment has nothing inside the video, MediaBusy when the result is not there yet
-        or cannot be had, VideoNotFound when the original goes away, ProjectApiError when ffmpeg fails, Unavailable, DiskFull.
+        Segments are clamped into the video; none at all, or all of it, is the original. Raises ValidationFailed when a
+        segment has nothing inside the video.
         """
         rate = conformed_rate(video.frame_rate)
         inside = clamp(segments, video.duration)
         if covers_all(inside, video.duration, rate):
             return Trimmed(video.path, video.duration)
-        plan = cuts(inside, rate)
-        name = self._folder.trimmed_name(video, _request(video, plan, rate))
-        if not self._reuse(name):
-            try:
-                self._flights.do(name, lambda: self._make(name, video, source, plan), self._wait_seconds)
-            except WaitTimeout as error:
-                raise errors.MediaBusy(_STILL_MADE) from error
-        return Trimmed(name, float(sum(cut.frames for cut in plan) / rate))
+        return self._plan(video, rate, cuts(inside, rate), None)
 
-    def _reuse(self, name: str) -> bool:
-        path = self._folder.root / name
+    def plan_render(self, video: Video, edit: Edit) -> Plan | Trimmed:
+        """Return what is to be made so that it shows what `edit` says; all of the video, unscaled, is the original.
+
+        Raises ValidationFailed when that is all black, or too long.
+        """
+        rate = conformed_rate(video.frame_rate)
+        planned = shot_cuts(edit.shots, rate, video.duration)
+        if not planned:
+            raise errors.ValidationFailed(_ALL_BLACK)
+        if edit.height is None and _shows_all(planned, rate, video.duration):
+            return Trimmed(video.path, video.duration)
+        plan = self._plan(video, rate, planned, edit.height)
+        if plan.frames / rate > _TIMELINE_SECONDS_MAX:
+            raise errors.ValidationFailed(_TOO_LONG_TIMELINE.format(hours=_TIMELINE_SECONDS_MAX / 3600))
+        return plan
+
+    def find(self, plan: Plan | Trimmed) -> Trimmed | None:
+        """Return the result if there is nothing to make, or if an earlier request made it."""
+        if isinstance(plan, Trimmed):
+            return plan
         try:
             # The age decides when results are swept: those still asked for stay young.
-            os.utime(path)
+            os.utime(self._folder.root / plan.name)
         except FileNotFoundError:
-            return False
-        return True
+            return None
+        return Trimmed(plan.name, float(plan.frames / plan.rate))
 
-    def _make(self, name: str, video: Video, source: Path, plan: Sequence[Cut]) -> None:
-        if self._reuse(name):
-            return
+    def make(self, plan: Plan | Trimmed, video: Video, source: Path, report: Report) -> Trimmed:
+        """Return the result, made from `source`, which is only read.
+
+        Raises MediaBusy when it takes too long, VideoNotFound when the original goes away, ProjectApiError when ffmpeg fails,
+        Unavailable, DiskFull, and what `report` raises; then nothing is left of it.
+        """
+        if isinstance(plan, Trimmed):
+            return plan
+        if found := self.find(plan):
+            return found
         started = time.monotonic()
-        rate = conformed_rate(video.frame_rate)
-        run = _Run(self._sandbox, source, rate, video.audio_codec is not None, started + self._run_seconds)
-        with self._sandbox.place(), self._folder.work_folder() as scratch:
+        run = _Run(self._sandbox, plan, source, video.audio_codec is not None, started + self._run_seconds, report)
+        with self._folder.work_folder() as scratch:
             try:
-                self._folder.publish(run.cut(plan, scratch), name)
+                self._folder.publish(run.cut(scratch), plan.name)
             except (SandboxError, FileNotFoundError) as error:
                 raise _meaning(error, source) from error
         # Who discards a video deletes the original first and then its cuts: this one may have come too late for that.
         if not source.exists():
-            (self._folder.root / name).unlink(missing_ok=True)
+            (self._folder.root / plan.name).unlink(missing_ok=True)
             raise errors.VideoNotFound
-        _log.info("trimmed %s: %d cuts in %.2f s", video.path, len(plan), time.monotonic() - started)
+        _log.info("cut %s: %d pieces in %.2f s", video.path, len(plan.cuts), time.monotonic() - started)
+        return Trimmed(plan.name, float(plan.frames / plan.rate))
+
+    def _plan(self, video: Video, rate: Fraction, planned: Sequence[Cut], height: int | None) -> Plan:
+        asked = [_RECIPE, video.sha256, str(rate), [(cut.first, cut.frames, cut.black) for cut in planned], height]
+        request = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+        return Plan(self._folder.trimmed_name(video, request), rate, tuple(planned), height)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be made: the name of the result, which is equal for equal requests, its frame rate and its pieces."""
+
+    name: str
+    rate: Fraction
+    cuts: tuple[Cut, ...]
+    height: int | None
+
+    @property
+    def frames(self) -> int:
+        """How many frames the result has."""
+        return sum(cut.black + cut.frames for cut in self.cuts)
+
+
+def _shows_all(planned: Sequence[Cut], rate: Fraction, duration: float) -> bool:
+    return len(planned) == 1 and planned[0] == Cut(0, round(Fraction(duration) * rate))
 
 
 def _meaning(error: SandboxError | FileNotFoundError, source: Path) -> errors.ProjectApiError:
     """Return what the failure of a cut means to who asked for it, and log what is our trouble."""
     if isinstance(error, SandboxTimeout):
-        _log.warning("trimming %s was given up: it took too long", source.name)
+        _log.warning("cutting %s was given up: it took too long", source.name)
         return errors.MediaBusy(_TOO_LONG, headers={"Retry-After": "3600"})
     if not source.exists():
         return errors.VideoNotFound()
-    _log.error("trimming %s failed: %s", source.name, error)
+    _log.error("cutting %s failed: %s", source.name, error)
     return errors.ProjectApiError(_FAILED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
     """One result in the making."""
 
     sandbox: Sandbox
+    plan: Plan
     source: Path
-    rate: Fraction
     audio: bool
     deadline: float
+    report: Report
+    frames_before: int = 0
+    frames_now: int = 0
 
-    def cut(self, plan: Sequence[Cut], scratch: Path) -> Path:
+    def cut(self, scratch: Path) -> Path:
         """Make the result in `scratch`; many cuts are made in batches, which are then joined without a new encoding."""
         output = scratch / cutting.OUTPUT
-        batches = cutting.batches(plan, self.rate)
-        if len(batches) == 1:
-            command = cutting.cut_command(batches[0], self.rate, audio=self.audio)
-            self._ffmpeg(command, self.source, len(batches[0]), scratch)
-            return output
-        names = [f"piece{number}.mov" for number in range(len(batches))]
+        batches = cutting.batches(self.plan.cuts, self.plan.rate)
+        names = [f"piece{number}.mov" for number in range(len(batches))] if len(batches) > 1 else [cutting.OUTPUT]
         for name, batch in zip(names, batches, strict=True):
-            command = cutting.cut_command(batch, self.rate, audio=self.audio, output=name)
+            command = cutting.cut_command(batch, self.plan.rate, audio=self.audio, height=self.plan.height, output=name)
             self._ffmpeg(command, self.source, len(batch), scratch)
-        script = scratch / "pieces.ffconcat"
-        script.write_text("ffconcat version 1.0\n" + "".join(f"file {name}\n" for name in names), encoding="ascii")
-        self._ffmpeg(cutting.join_command(script), script, 1, scratch)
+            self.frames_before += sum(cut.black + cut.frames for reading in batch for cut in reading)
+        if len(batches) > 1:
+            script = scratch / "pieces.ffconcat"
+            script.write_text("ffconcat version 1.0\n" + "".join(f"file {name}\n" for name in names), encoding="ascii")
+            self._ffmpeg(cutting.join_command(script), script, 1, scratch)
         return output
 
     def _ffmpeg(self, command: list[str], source: Path, opened: int, scratch: Path) -> None:
         seconds = self.deadline - time.monotonic()
         if seconds <= 0:
             raise SandboxTimeout
-        self.sandbox.run(command, source=source, opened=opened, scratch=scratch, limits=cutting.limits(seconds))
+        self.frames_now = 0
+        limits = cutting.limits(seconds)
+        self.sandbox.run(command, source=source, opened=opened, scratch=scratch, limits=limits, watch=self._watch)
 
-
-def _request(video: Video, plan: Sequence[Cut], rate: Fraction) -> str:
-    """Return the name of what is asked for, equal for equal requests: 64 hexadecimal digits."""
-    asked = [_RECIPE, video.sha256, str(rate), [(cut.first, cut.frames) for cut in plan]]
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+    def _watch(self, printed: bytes) -> None:
+        self.frames_now = cutting.frames_done(printed) or self.frames_now
+        self.report(min(1.0, (self.frames_before + self.frames_now) / self.plan.frames))

@@ -10,8 +10,21 @@ from projectapi.protocols.caching import Cache, CacheStatus
 from projectapi.protocols.files import IncomingFile, TrimmedFile, VideoFiles
 from projectapi.protocols.health import Check, Finding, State
 from projectapi.protocols.idempotency import IdempotencyStore, RecordedAnswer, Remembered
+from projectapi.protocols.jobs import (
+    Job,
+    JobCarrier,
+    JobKind,
+    JobRequest,
+    Jobs,
+    JobState,
+    JobStopped,
+    JobStore,
+    Report,
+    Worker,
+)
 from projectapi.protocols.metrics import Metrics
 from projectapi.protocols.projects import ProjectStore
+from projectapi.protocols.speech import Recogniser, Word
 from projectapi.protocols.timelines import TimelineStore
 from projectapi.protocols.transcripts import TranscriptStore
 from projectapi.protocols.upkeep import (
@@ -44,12 +57,22 @@ __all__ = [
     "Housekeeping",
     "IdempotencyStore",
     "IncomingFile",
+    "Job",
+    "JobCarrier",
+    "JobKind",
+    "JobRequest",
+    "JobState",
+    "JobStopped",
+    "JobStore",
+    "Jobs",
     "Metrics",
     "MigrationReport",
     "ProjectStore",
     "PurgeReport",
+    "Recogniser",
     "RecordedAnswer",
     "Remembered",
+    "Report",
     "ResumableUpload",
     "ResumableUploads",
     "SchemaVersions",
@@ -60,4 +83,6 @@ __all__ = [
     "TrimmedFile",
     "UploadPlan",
     "VideoFiles",
+    "Word",
+    "Worker",
 ]

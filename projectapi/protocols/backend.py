@@ -10,6 +10,7 @@ from projectapi.protocols.caching import Cache
 from projectapi.protocols.files import VideoFiles
 from projectapi.protocols.health import Check
 from projectapi.protocols.idempotency import IdempotencyStore
+from projectapi.protocols.jobs import Jobs, Worker
 from projectapi.protocols.metrics import Metrics
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
@@ -30,6 +31,8 @@ class Backend:
     idempotency: IdempotencyStore
     videos: VideoFiles
     uploads: ResumableUploads
+    jobs: Jobs
+    worker: Worker | None
     cache: Cache | None
     housekeeping: Housekeeping
     retention: RetentionPolicy

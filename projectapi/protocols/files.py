@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from projectapi.project import Segment, Video
+from projectapi.protocols.jobs import Report
+from projectapi.timeline.cut import Edit
 
 
 class Arriving(Protocol):
@@ -64,8 +66,21 @@ class VideoFiles(Protocol):
     def static_path(self, relative: str) -> Path:
         """Return a file of the media folder. Raises NotFound for anything that is not to be served."""
 
-    def trim(self, video: Video, segments: Sequence[Segment]) -> TrimmedFile:
-        """Return the file that holds just these segments of the original.
+    def find_trimmed(self, video: Video, segments: Sequence[Segment]) -> TrimmedFile | None:
+        """Return what `trim` made, if it is still there. Raises VideoNotFound, and ValidationFailed as `trim` does."""
 
-        Raises VideoNotFound, ValidationFailed when nothing is left of a segment, MediaBusy when it cannot be done in time.
+    def trim(self, video: Video, segments: Sequence[Segment], report: Report) -> TrimmedFile:
+        """Return the file that holds just these segments of the original, made anew unless it is there.
+
+        Raises VideoNotFound, ValidationFailed when nothing is left of a segment, MediaBusy when it takes too long,
+        ProjectApiError when it cannot be done, and what `report` raises; then nothing is left of it.
+        """
+
+    def find_rendered(self, video: Video, edit: Edit) -> TrimmedFile | None:
+        """Return what `render` made, if it is still there. Raises VideoNotFound, ValidationFailed."""
+
+    def render(self, video: Video, edit: Edit, report: Report) -> TrimmedFile:
+        """Return the file that shows what the edit says, made anew unless it is there.
+
+        Where a shot shows nothing of the original it is black. Raises what `trim` raises, ValidationFailed when all is black.
         """

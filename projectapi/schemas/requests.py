@@ -199,6 +199,10 @@ class RemoveFillersRequest(RequestSchema):
                 raise ValidationError('Each word is named by its times in seconds, such as "0.1-0.25".')
 
 
+PREVIEW_HEIGHTS = {"low": 360, "medium": 540, "high": 720}
+"""Heights of previews in pixels, by the name of their quality; smaller videos keep theirs."""
+
+
 class PreviewRequest(RequestSchema):
     """Query of POST /timeline/{id}/render-preview."""
 
@@ -208,4 +212,8 @@ class PreviewRequest(RequestSchema):
     end_time = QueryNumber(
         low=0, high=DAY_SECONDS, load_default=10.0, metadata=about("In seconds of the timeline's time; after the start.", 1.0)
     )
-    quality = Text(high=20, load_default="medium", metadata=about("Taken and left aside: previews are copies of the video."))
+    quality = fields.String(
+        validate=validate.OneOf(sorted(PREVIEW_HEIGHTS)),
+        load_default="medium",
+        metadata=about("How large the picture is at the most: low 360, medium 540, high 720 pixels high.", "low"),
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pymongo.database import Database
 
 from projectapi.infra.retry import Retry
-from projectapi.protocols import Answers, IdempotencyStore, ProjectStore, TimelineStore, TranscriptStore
+from projectapi.protocols import Answers, IdempotencyStore, JobStore, ProjectStore, TimelineStore, TranscriptStore
 from projectapi.stores.announced import Announced, Owners
 from projectapi.stores.answers import Renderer, StoreAnswers
 from projectapi.stores.cache import CacheEngine
@@ -15,9 +15,10 @@ from projectapi.stores.cached_answers import CachedAnswers
 from projectapi.stores.cached_projects import CachedProjectStore
 from projectapi.stores.cached_timelines import CachedTimelineStore
 from projectapi.stores.cached_transcripts import CachedTranscriptStore
-from projectapi.stores.collections import IDEMPOTENCY_KEYS, PROJECTS, TIMELINE_STATES
+from projectapi.stores.collections import IDEMPOTENCY_KEYS, JOBS, PROJECTS, TIMELINE_STATES
 from projectapi.stores.documents import Document
 from projectapi.stores.mongo_idempotency import MongoIdempotencyStore
+from projectapi.stores.mongo_jobs import MongoJobStore
 from projectapi.stores.mongo_projects import MongoProjectStore
 from projectapi.stores.mongo_timelines import MongoTimelineStore
 from projectapi.stores.mongo_transcripts import MongoTranscriptStore
@@ -36,6 +37,7 @@ class Stores:
     timelines: TimelineStore
     transcripts: TranscriptStore
     idempotency: IdempotencyStore
+    jobs: JobStore
 
 
 def mongo_stores(database: Database[Document], retry: Retry, render: Renderer) -> Stores:
@@ -50,6 +52,7 @@ def mongo_stores(database: Database[Document], retry: Retry, render: Renderer) -
         timelines=timelines,
         transcripts=MongoTranscriptStore(documents),
         idempotency=MongoIdempotencyStore(database[IDEMPOTENCY_KEYS], retry),
+        jobs=MongoJobStore(database[JOBS], retry),
     )
 
 

@@ -16,9 +16,13 @@ from projectapi.stores.documents import Document
 PROJECTS = "projects"
 TIMELINE_STATES = "timeline_states"
 IDEMPOTENCY_KEYS = "idempotency_keys"
+JOBS = "jobs"
 
 IDEMPOTENCY_SECONDS = 24 * 3600
 """For how long a repeated request gets the first answer."""
+
+JOB_SECONDS = 24 * 3600
+"""For how long a job is remembered."""
 
 BY_PROJECT = "projectId_version"
 """Name of the index over all revisions, committed or not."""
@@ -65,6 +69,17 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("schemaVersion", ASCENDING)], name="schemaVersion"),
     ],
     IDEMPOTENCY_KEYS: [IndexModel([("createdAt", ASCENDING)], name="expiry", expireAfterSeconds=IDEMPOTENCY_SECONDS)],
+    JOBS: [
+        IndexModel([("createdAt", ASCENDING)], name="expiry", expireAfterSeconds=JOB_SECONDS),
+        IndexModel(
+            [("key", ASCENDING), ("active", ASCENDING)],
+            name="key_active",
+            unique=True,
+            partialFilterExpression={"active": True},
+        ),
+        IndexModel([("active", ASCENDING), ("projectId", ASCENDING)], name="active_projectId"),
+        IndexModel([("key", ASCENDING), ("finishedAt", DESCENDING)], name="key_finishedAt"),
+    ],
 }
 
 
@@ -128,6 +143,26 @@ def _revision_fields() -> Document:
     }
 
 
+def _job_validator() -> Document:
+    """Return the `$jsonSchema` of jobs, which are forgotten before any of them could need a migration."""
+    required: Document = {
+        "projectId": {"bsonType": "string", "minLength": 1, "maxLength": 200},
+        "createdBy": {"bsonType": "string", "minLength": 1, "maxLength": OWNER_MAX},
+        "key": _TEXT,
+        "kind": _TEXT,
+        "video": {"bsonType": "object"},
+        "arguments": {"bsonType": "object"},
+        "state": {"enum": ["queued", "running", "finished", "failed", "cancelled"]},
+        "progress": {"bsonType": _NUMBER, "minimum": 0, "maximum": 100},
+        "attempts": {"bsonType": _WHOLE, "minimum": 0},
+        "createdAt": {"bsonType": "date"},
+    }
+    dates = {name: {"bsonType": "date"} for name in ("startedAt", "finishedAt", "leaseUntil")}
+    flags = {name: {"bsonType": "bool"} for name in ("active", "untold")}
+    outcome = {"holder": _TEXT, "result": {"bsonType": "object"}, "error": {"bsonType": "object"}}
+    return _strict(required, optional=dates | flags | outcome)
+
+
 def _strict(required: Document, *, optional: Document) -> Document:
     properties = {**required, **optional}
     return {"$jsonSchema": {"bsonType": "object", "required": sorted(required), "properties": properties}}
@@ -142,7 +177,7 @@ def set_up(database: Database[Document], timeline: Document) -> Sequence[str]:
     report = []
     with translated():
         existing = set(database.list_collection_names())
-        checks = validators(timeline)
+        checks = {**validators(timeline), JOBS: _job_validator()}
         for name, indexes in INDEXES.items():
             if name in checks:
                 report.append(_set_up_validator(database, name, checks[name], name in existing))

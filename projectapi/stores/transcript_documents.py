@@ -36,6 +36,7 @@ _FIELDS = {
     "speaker_count": "speakerCount",
     "speakers": "speakers",
     "metadata": "metadata",
+    "video_sha256": "videoSha256",
 }
 
 
@@ -44,7 +45,7 @@ def transcript_from_project(project: Document) -> Transcript | None:
     stored = project.get(FIELD)
     if stored is None:
         return None
-    return Transcript(project_id=project["projectId"], **{name: stored[field] for name, field in _FIELDS.items()})
+    return Transcript(project_id=project["projectId"], **{name: stored.get(field) for name, field in _FIELDS.items()})
 
 
 def values_to_store(before: Transcript | None, after: Transcript | None) -> Document:

@@ -1,8 +1,9 @@
-"""Which pieces of the video a timeline shows: from layers and clips, or from words taken out, to segments."""
+"""Which pieces of the video a timeline shows: from layers and clips, or from words taken out, to shots and segments."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from projectapi.project import Segment
@@ -10,21 +11,42 @@ from projectapi.project import Segment
 JsonObject = dict[str, Any]
 
 
-def main_layer_segments(state: JsonObject, *, start: float = 0.0, end: float | None = None) -> list[Segment]:
-    """Return the pieces of the original that the main video layer shows between two moments of the timeline, in seconds.
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A piece of a video that is shown from `at` on in a result; it begins at `start` in the video. All in seconds."""
 
-    A clip starts in the video at `original_start_time` where the frontend says so, else where it starts on the timeline; its
+    at: float
+    start: float
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a rendered video shows: shots in order, black and silence between them.
+
+    `height` is what the picture is scaled down to, in pixels; None leaves it as it is.
+    """
+
+    shots: tuple[Shot, ...]
+    height: int | None = None
+
+
+def main_layer_shots(state: JsonObject, *, start: float = 0.0, end: float | None = None) -> list[Shot]:
+    """Return what the main video layer shows between two moments of the timeline, in seconds.
+
+    Shots are where the timeline has them, counted from `start`: between clips that do not meet there is nothing to see. A clip
+    starts in the video at `original_start_time` where the frontend says so, else where it starts on the timeline; its
     `duration` counts, never its `end_time`, which frontends leave behind when they cut.
     """
-    segments = []
+    shots = []
     for clip in sorted(_main_clips(state), key=lambda clip: clip["start_time"]):
         begins, length = clip["start_time"], clip["duration"]
         skipped = max(0.0, start - begins)
         kept = min(length, (end if end is not None else begins + length) - begins) - skipped
         if kept > 0:
             source = clip.get("original_start_time")
-            segments.append(Segment((begins if source is None else source) + skipped, kept))
-    return segments
+            shots.append(Shot(begins + skipped - start, (begins if source is None else source) + skipped, kept))
+    return shots
 
 
 def _main_clips(state: JsonObject) -> Sequence[JsonObject]:

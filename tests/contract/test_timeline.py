@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,8 @@ from tests.contract.shapes import (
     exactly,
 )
 from tests.contract.timelines import AWKWARD_STATES, make_clip, make_state
-from tests.errors_shape import assert_error
+from tests.errors_shape import assert_error, assert_field_refused
+from tests.media_samples import decoded_duration
 
 
 def opened(client: FlaskClient, project_id: str) -> JsonObject:
@@ -191,9 +193,17 @@ def test_a_new_projects_timeline_can_be_cleared_too(client: FlaskClient, project
     assert assert_success(client.delete(f"/timeline/{project_id}"), "Timeline deleted successfully") is None
 
 
-@pytest.mark.parametrize("query", ["", "?start_time=0.0&end_time=10.0&quality=medium", "?start_time=0.2&end_time=0.6"])
-def test_a_preview_is_rendered(client: FlaskClient, film: Film, query: str) -> None:
-    assert assert_success(client.post(f"/timeline/{film.id}/render-preview{query}")) is None
+@pytest.mark.parametrize(
+    ("query", "seconds"),
+    [("", 3.0), ("?start_time=0.0&end_time=10.0&quality=medium", 3.0), ("?start_time=0.2&end_time=0.6&quality=low", 0.4)],
+)
+def test_a_preview_is_rendered(client: FlaskClient, film: Film, query: str, seconds: float) -> None:
+    data = assert_success(client.post(f"/timeline/{film.id}/render-preview{query}"))
+
+    assert set(data) == {"path", "url", "duration"}
+    assert data["duration"] == pytest.approx(seconds, abs=0.02)
+    with client.get(data["url"]) as file:
+        assert (file.status_code, file.mimetype) == (200, "video/mp4")
 
 
 @pytest.mark.parametrize("query", ["start_time=abc", "end_time=abc", "start_time=nan", "end_time=inf", "start_time=-1"])
@@ -204,7 +214,35 @@ def test_a_preview_wants_numbers(client: FlaskClient, film: Film, query: str) ->
 
 
 def test_a_timeline_is_exported(client: FlaskClient, film: Film) -> None:
-    assert assert_success(client.post(f"/timeline/{film.id}/export")) is None
+    data = assert_success(client.post(f"/timeline/{film.id}/export"))
+
+    # Nothing was saved, so nothing was cut: this is the video as it came.
+    assert data == {"path": film.file_path, "url": f"/static/{film.file_path}", "duration": pytest.approx(3.0, abs=0.05)}
+
+
+def test_what_is_exported_is_the_saved_timeline_with_its_gaps(
+    client: FlaskClient, filmed_id: str, media_dir: Path
+) -> None:
+    clips = [make_clip(start_time=0.4, duration=0.2, original_start_time=0.6), make_clip(start_time=0.8, duration=0.2)]
+    state = make_state()
+    state["layers"] = [{**state["layers"][0], "type": "video", "is_main_video": True, "clips": clips}]
+    save(client, filmed_id, state)
+
+    data = assert_success(client.post(f"/timeline/{filmed_id}/export"), "Timeline exported successfully")
+
+    assert data["duration"] == pytest.approx(1.0, abs=0.02)
+    assert decoded_duration(media_dir / data["path"]) == pytest.approx(1.0, abs=0.02)
+    assert data["path"].startswith("trimmed/")
+
+
+def test_where_the_timeline_shows_nothing_there_is_nothing_to_render(client: FlaskClient, film: Film) -> None:
+    query = "start_time=50&end_time=60"
+
+    assert_error(client.post(f"/timeline/{film.id}/render-preview?{query}"), 422, "validation_failed")
+
+
+def test_a_quality_that_does_not_exist_is_named(client: FlaskClient, film: Film) -> None:
+    assert_field_refused(client.post(f"/timeline/{film.id}/render-preview?quality=best"), "query", "quality")
 
 
 @pytest.mark.parametrize("address", ["render-preview", "export"])

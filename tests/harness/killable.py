@@ -91,7 +91,7 @@ class GunicornApp:
         self._app = app
         self._workers = workers
         self._media_disk_bytes = media_disk_bytes
-        self._environment = {
+        self.environment = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),
             "PYTHONPATH": str(ROOT),
@@ -116,7 +116,7 @@ class GunicornApp:
         """Start gunicorn and wait until all its workers serve."""
         env = shutil.which("env")
         assert env is not None
-        settings = [f"{name}={value}" for name, value in self._environment.items()]
+        settings = [f"{name}={value}" for name, value in self.environment.items()]
         line = f"cd {shlex.quote(str(ROOT))} && exec {_procfile_line('web').replace('wsgi:app', self._app)}"
         command = [env, "-i", *settings, *_shell(line, self._media_dir, self._media_disk_bytes)]
         self._process = start_child(command, when_parent_dies=signal.SIGTERM, log=self.log)

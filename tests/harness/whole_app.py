@@ -89,7 +89,7 @@ class WholeApp:
     def processes(self) -> list[int]:
         """Return the ids of the launcher and of all that came from it: gunicorn, its workers, both servers."""
         assert self._process is not None
-        return [self._process.pid, *_descendants(self._process.pid)]
+        return [self._process.pid, *descendants(self._process.pid)]
 
     def kill(self) -> None:
         """Kill -9 every process at once: application, database and cache."""
@@ -98,7 +98,7 @@ class WholeApp:
         for pid in victims:
             _signal(pid, signal.SIGKILL)
         self._process.wait()
-        wait_for(lambda: not any(_is_alive(pid) for pid in victims), 10, "all processes to be gone")
+        wait_for(lambda: not any(is_alive(pid) for pid in victims), 10, "all processes to be gone")
 
     def stop(self, signal_number: signal.Signals = signal.SIGTERM) -> int:
         """End it by one signal, as Ctrl-C or a supervisor does, and return its exit status."""
@@ -140,7 +140,8 @@ def upload_form(project_id: str, video: bytes, name: str = "film.mp4") -> tuple[
     return body, {"Content-Type": "multipart/form-data; boundary=" + boundary.decode()}
 
 
-def _descendants(pid: int) -> Iterable[int]:
+def descendants(pid: int) -> Iterable[int]:
+    """Yield the processes that came from one, as far as their parents are alive."""
     parents: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -151,10 +152,11 @@ def _descendants(pid: int) -> Iterable[int]:
             parents.setdefault(int(fields[1]), []).append(int(entry.name))
     for child in parents.get(pid, []):
         yield child
-        yield from _descendants(child)
+        yield from descendants(child)
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Tell whether there is such a process, and not only what is left of one."""
     try:
         return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -15,10 +15,18 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from projectapi.errors import PreconditionFailed
+from projectapi.errors import PreconditionFailed, ProjectApiError
 from projectapi.infra.retry import Retry
 from projectapi.project import ListQuery, Project, ProjectKey, SortField, TimelineSave, Video, new_id, new_write_id, now
-from projectapi.protocols import IdempotencyStore, ProjectStore, RecordedAnswer, TimelineStore, TranscriptStore, VideoFiles
+from projectapi.protocols import (
+    IdempotencyStore,
+    JobStore,
+    ProjectStore,
+    RecordedAnswer,
+    TimelineStore,
+    TranscriptStore,
+    VideoFiles,
+)
 from projectapi.schemas import answers
 from projectapi.stores.assembly import Stores, mongo_stores
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
@@ -27,6 +35,7 @@ from projectapi.stores.trash import Trash
 from projectapi.timeline.patching import apply_merge_patch
 from projectapi.timeline.retention import RetentionPolicy
 from projectapi.transcript import RecognisedSpeech
+from tests.harness.jobs import job_request
 from tests.harness.stores import connect, prepare, state, tag_of
 
 JsonObject = dict[str, Any]
@@ -115,6 +124,7 @@ def commands(mongodb_uri: str) -> dict[str, JsonObject]:
         use_timelines(stores)
         use_transcripts(stores)
         use_idempotency(stores)
+        use_jobs(stores)
         use_housekeeping(client[name])
     return {shape: {"explain": command, "$db": name} for shape, command in recorder.commands.items()}
 
@@ -199,6 +209,19 @@ def use_idempotency(stores: Stores) -> None:
     stores.idempotency.begin("key", "fingerprint")
 
 
+def use_jobs(stores: Stores) -> None:
+    """Call everything that a `JobStore` has, with jobs that end in every way."""
+    jobs, asked = stores.jobs, job_request(Video(**VIDEO))
+    queued, _ = jobs.begin(asked)
+    jobs.claim(queued.id, "holder")
+    jobs.renew(queued.id, "holder", 50)
+    jobs.revive(replace(jobs.get(queued.id), attempts=9))
+    jobs.revive(jobs.get(queued.id))
+    jobs.finish(queued.id, "holder", ProjectApiError())
+    jobs.note_told(queued.id)
+    jobs.cancel(queued.id)
+
+
 def use_housekeeping(database: Database[JsonObject]) -> None:
     """Sweep and purge, as of a time when there is something to do."""
     projects, revisions, later = database[PROJECTS], database[TIMELINE_STATES], now() + timedelta(days=40)
@@ -218,11 +241,11 @@ def use_housekeeping(database: Database[JsonObject]) -> None:
 
 def test_everything_that_the_stores_can_do_was_tried() -> None:
     source = inspect.getsource(use_projects) + inspect.getsource(use_timelines) + inspect.getsource(use_transcripts)
-    source += inspect.getsource(new_project) + inspect.getsource(use_idempotency)
+    source += inspect.getsource(new_project) + inspect.getsource(use_idempotency) + inspect.getsource(use_jobs)
 
     missing = [
         f"{protocol.__name__}.{name}"
-        for protocol in (ProjectStore, TimelineStore, TranscriptStore, IdempotencyStore)
+        for protocol in (ProjectStore, TimelineStore, TranscriptStore, IdempotencyStore, JobStore)
         for name, member in vars(protocol).items()
         if inspect.isfunction(member) and not name.startswith("_") and f".{name}(" not in source
     ]
@@ -315,7 +338,7 @@ def test_every_query_and_every_write_finds_its_documents_by_an_index(plans: dict
 def test_what_concerns_one_project_is_found_by_that_project(plans: dict[str, list[Plan]]) -> None:
     of_one = {shape: found for shape, found in plans.items() if '"projectId": "?"' in shape or '"_id": "?"' in shape}
 
-    by_project = {"projectId", "projectId_version", "projectId_version_committed", "_id_"}
+    by_project = {"projectId", "projectId_version", "projectId_version_committed", "active_projectId", "_id_"}
     without = [shape for shape, found in of_one.items() if not {plan.index for plan in found} & by_project]
     lists = [shape for shape in without if '"createdBy": "?", "isDeleted": "?"' in shape or '"deletedAt"' in shape]
     assert set(without) == set(lists)

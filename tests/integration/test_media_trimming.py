@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from projectapi import errors
 from projectapi.media import MediaRoom, Trimmed, cutting
 from projectapi.media.sandbox import Sandbox
 from projectapi.project import Segment, Video
+from projectapi.protocols import JobStopped
 from tests.media_samples import (
     decoded_duration,
     decoded_sound,
@@ -173,6 +173,23 @@ def test_a_varying_frame_rate_is_cut_in_thirty_a_second(samples: Path, room: Med
     assert decoded_duration(room.static_path(result.path)) == pytest.approx(result.duration, abs=1e-3)
 
 
+@pytest.mark.parametrize("count", [1, 2, 20])
+@pytest.mark.parametrize("rate", ["constant", "variable"])
+def test_many_pieces_together_last_what_was_asked_to_half_a_frame(
+    samples: Path, room: MediaRoom, upload: Callable[..., Video], rate: str, count: int
+) -> None:
+    path = samples / f"{rate}.mp4"
+    if not path.exists():
+        make_video(path) if rate == "constant" else make_variable_rate_video(path)
+    frame = 1 / 25 if rate == "constant" else 1 / 30
+    pieces = [Segment(0.013 + number * 2.9 / count, 1.217 / count) for number in range(count)]
+
+    result = room.trim(upload(path), pieces)
+
+    assert result.duration == pytest.approx(1.217, abs=frame / 2)
+    assert decoded_duration(room.static_path(result.path)) == pytest.approx(1.217, abs=frame / 2)
+
+
 def test_a_video_without_sound_is_cut(samples: Path, room: MediaRoom, upload: Callable[..., Video]) -> None:
     result = room.trim(upload(make_video(samples / "silent.mp4", audio=False)), [Segment(0, 1), Segment(2, 0.6)])
 
@@ -223,22 +240,6 @@ def test_the_same_request_later_is_answered_from_the_earlier_result(
     assert runs == []
 
 
-def test_two_equal_requests_at_once_run_one_ffmpeg(room: MediaRoom, upload: Callable[..., Video], runs: list[str]) -> None:
-    video = upload(small_mp4_bytes())
-    runs.clear()
-    together = threading.Barrier(4)
-
-    def ask() -> Trimmed:
-        together.wait(10)
-        return room.trim(video, [Segment(0.2, 0.5)])
-
-    with ThreadPoolExecutor(4) as pool:
-        results = [request.result(30) for request in [pool.submit(ask) for _ in range(4)]]
-
-    assert len(set(results)) == 1
-    assert len(runs) == 1
-
-
 def test_different_requests_have_different_results(room: MediaRoom, upload: Callable[..., Video]) -> None:
     video = upload(small_mp4_bytes())
 
@@ -256,104 +257,72 @@ def test_the_original_is_never_touched(room: MediaRoom, upload: Callable[..., Vi
     assert (after.st_ino, after.st_mtime_ns, after.st_nlink) == (before.st_ino, before.st_mtime_ns, before.st_nlink)
 
 
-@dataclass
-class SlowCut:
-    """A stand-in for ffmpeg that works until it is let go, then leaves a result."""
-
-    room: MediaRoom
-    video: Video
-    go: Path
-    segments: tuple[Segment, ...] = (Segment(0.2, 0.5),)
-
-    def ask(self) -> Trimmed:
-        return self.room.trim(self.video, self.segments)
-
-    def others_may_wait(self) -> int:
-        return self.room._trimmer._flights._others._value  # type: ignore[attr-defined, no-any-return]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def scratch_folders(room: MediaRoom) -> list[Path]:
     return list((room.folder.root / "work").iterdir())
 
 
 @pytest.fixture
-def slow(
-    room: MediaRoom, upload: Callable[..., Video], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., SlowCut]]:
-    go = tmp_path / "go"
-    script = f"echo half > output.mp4; until [ -e {go} ]; do sleep 0.02; done; echo whole > output.mp4"
-    monkeypatch.setattr(cutting, "cut_command", lambda *_, **__: ["/bin/sh", "-c", script])
-
-    def make(**options: float) -> SlowCut:
-        return SlowCut(MediaRoom(room.folder.root, 2**30, **options), video, go)  # type: ignore[arg-type]
-
-    video = upload(small_mp4_bytes())
-    yield make
-    go.touch()
-    wait_until(lambda: scratch_folders(room) == [])
+def endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for ffmpeg that leaves half a result and never ends."""
+    command = ["/bin/sh", "-c", "echo half > output.mp4; sleep 60 & wait"]
+    monkeypatch.setattr(cutting, "cut_command", lambda *_, **__: command)
 
 
-def test_a_cut_that_takes_longer_than_its_request_is_there_for_a_later_one(
-    slow: Callable[..., SlowCut], runs: list[str]
+@pytest.mark.usefixtures("endless")
+def test_a_cut_that_never_ends_is_given_up_in_plain_words_and_leaves_nothing(
+    room: MediaRoom, upload: Callable[..., Video]
 ) -> None:
-    cut = slow(trim_wait_seconds=0.3)
-    with pytest.raises(errors.MediaBusy, match="still being made; ask again in a moment"):
-        cut.ask()
-    with pytest.raises(errors.MediaBusy, match="still being made"):
-        cut.ask()
-    assert len(scratch_folders(cut.room)) == 1
-
-    cut.go.touch()
-    wait_until(lambda: scratch_folders(cut.room) == [])
-
-    assert cut.room.static_path(cut.ask().path).read_text() == "whole\n"
-    assert runs.count("sh") == 1
-
-
-def test_a_later_request_joins_the_cut_that_is_being_made(slow: Callable[..., SlowCut], runs: list[str]) -> None:
-    cut = slow(trim_wait_seconds=10)
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(cut.ask)
-        wait_until(lambda: len(runs) == 1)
-        second = pool.submit(cut.ask)
-        wait_until(lambda: cut.others_may_wait() == 2)
-        cut.go.touch()
-
-        assert first.result(10) == second.result(10)
-    assert len(runs) == 1
-
-
-def test_a_few_may_wait_for_a_cut_and_the_next_is_turned_away_at_once(slow: Callable[..., SlowCut]) -> None:
-    cut = slow(trims_at_once=1, trim_wait_seconds=10)
-    with ThreadPoolExecutor(4) as pool:
-        requests = [pool.submit(cut.ask) for _ in range(4)]
-        wait_until(lambda: cut.others_may_wait() == 0)
-        began = time.monotonic()
-
-        with pytest.raises(errors.MediaBusy, match="busy with other videos"):
-            cut.room.trim(cut.video, [Segment(0.4, 0.2)])
-
-        assert time.monotonic() - began < 5
-        cut.go.touch()
-        assert len({request.result(10) for request in requests}) == 1
-
-
-def test_a_cut_that_never_ends_is_given_up_in_plain_words_and_leaves_nothing(slow: Callable[..., SlowCut]) -> None:
-    cut = slow(trim_run_seconds=0.5)
+    video = upload(small_mp4_bytes())
+    hasty = MediaRoom(room.folder.root, 2**30, trim_run_seconds=0.5)
 
     with pytest.raises(errors.MediaBusy, match="longer than the server may work on it") as caught:
-        cut.ask()
+        hasty.trim(video, [Segment(0.2, 0.5)])
 
     assert caught.value.headers["Retry-After"] == "3600"
-    assert scratch_folders(cut.room) == []
-    assert files_in(cut.room.folder) == sorted([cut.video.path, cut.video.thumbnail_path or ""])
+    assert scratch_folders(room) == []
+    assert files_in(room.folder) == sorted([video.path, video.thumbnail_path or ""])
+
+
+@pytest.mark.usefixtures("endless")
+def test_a_cut_that_is_not_wanted_any_more_is_left_at_once_with_all_that_it_started(
+    room: MediaRoom, upload: Callable[..., Video]
+) -> None:
+    video, began = upload(small_mp4_bytes()), time.monotonic()
+
+    def unwanted(_done: float) -> None:
+        # Not before the tool has started something itself.
+        if any(scratch_folders(room)) and time.monotonic() - began > 1:
+            raise JobStopped
+
+    with pytest.raises(JobStopped):
+        room.trim(video, [Segment(0.2, 0.5)], unwanted)
+
+    assert time.monotonic() - began < 20
+    assert files_in(room.folder) == sorted([video.path, video.thumbnail_path or ""])
+    assert processes_in(room.folder.root) == []
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Return the processes that work in a folder or below."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            where = os.readlink(entry / "cwd")
+        except OSError:
+            continue
+        if where.startswith(str(folder)):
+            found.append(entry.name)
+    return found
+
+
+def test_how_much_is_done_is_reported_and_never_goes_back(samples: Path, room: MediaRoom, upload: Callable[..., Video]) -> None:
+    video = upload(make_video(samples / "long.mp4", seconds=20.0, size="640x480"))
+    heard: list[float] = []
+
+    room.trim(video, [Segment(1.0, 18.0)], heard.append)
+
+    assert heard == sorted(heard)
+    assert heard[0] < 0.5 and heard[-1] == pytest.approx(1.0, abs=0.01)
 
 
 def test_a_server_that_is_killed_while_it_cuts_leaves_only_what_a_sweep_takes(
@@ -361,13 +330,14 @@ def test_a_server_that_is_killed_while_it_cuts_leaves_only_what_a_sweep_takes(
 ) -> None:
     video = upload(small_mp4_bytes())
     code = (
-        "import os, sys; from pathlib import Path; from projectapi import errors\n"
+        "import os, sys; from pathlib import Path\n"
         "from projectapi.media import MediaRoom, cutting\n"
         "from projectapi.project import Segment, Video; video = eval(sys.argv[2])\n"
         "cutting.cut_command = lambda *_, **__: ['/bin/sh', '-c', 'echo half > output.mp4; exec sleep 60']\n"
-        "room = MediaRoom(Path(sys.argv[1]), 2**30, trim_wait_seconds=1)\n"
-        "try: room.trim(video, [Segment(0.2, 0.5)])\n"
-        "except errors.MediaBusy: os.kill(os.getpid(), 9)"
+        "room = MediaRoom(Path(sys.argv[1]), 2**30)\n"
+        "result = room.folder.root / 'work'\n"
+        "half_done = lambda _: any(result.glob('*/output.mp4')) and os.kill(os.getpid(), 9)\n"
+        "room.trim(video, [Segment(0.2, 0.5)], half_done)"
     )
     command = [sys.executable, "-c", code, str(room.folder.root), repr(video)]
     server = subprocess.run(command, cwd=Path(__file__).parents[2], check=False, timeout=30)
@@ -388,7 +358,7 @@ def test_when_ffmpeg_fails_the_trouble_is_ours_and_logged_and_nothing_is_left(
         room.trim(video, [Segment(0.2, 0.5)])
 
     assert caught.value.status == 500
-    assert [r.levelname for r in caplog.records if r.getMessage().startswith("trimming")] == ["ERROR"]
+    assert [r.levelname for r in caplog.records if r.getMessage().startswith("cutting")] == ["ERROR"]
     assert [r.levelname for r in caplog.records if "Invalid data" in r.getMessage()] == ["DEBUG"]
     assert files_in(room.folder) == sorted([video.path, video.thumbnail_path or ""])
 

@@ -24,6 +24,7 @@ ALLOWED = {
     "infra": {"errors", "request_id"},
     "stores": DOMAIN | {"infra"},
     "media": DOMAIN,
+    "jobs": DOMAIN | {"infra"},
     "devstack": {"errors"},
     "cli": DOMAIN | {"devstack"},
 }

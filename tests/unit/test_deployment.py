@@ -10,10 +10,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_procfile_sets_the_database_up_and_then_serves() -> None:
+def test_the_procfile_sets_the_database_up_serves_and_works() -> None:
     lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 
-    assert lines == {"release": "flask db init", "web": "gunicorn wsgi:app"}
+    assert lines == {"release": "flask db init", "web": "gunicorn wsgi:app", "worker": "flask worker"}
 
 
 def test_the_server_takes_its_port_and_size_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

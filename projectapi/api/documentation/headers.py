@@ -91,7 +91,11 @@ REQUEST_HEADERS = {
         (BadRequest,),
     ),
     "X-HTTP-Method-Override": RequestHeader("The method that is meant.", "DELETE"),
-    "Prefer": RequestHeader("`return=representation`: answer with the whole state (RFC 7240).", "return=representation"),
+    "Prefer": RequestHeader(
+        "RFC 7240. `return=representation`, where a save is answered: with the whole state. `respond-async`, where work takes "
+        "a while: answer at once, with 202 and its job.",
+        "return=representation",
+    ),
 }
 
 
@@ -145,4 +149,5 @@ ADDRESS_PARTS: dict[str, JsonObject] = {
     "upload_id": _part("The last part of the upload's address.", "0123456789abcdef0123456789abcdef"),
     "segment_id": _part("The `id` of a segment.", "e3b0c44298fc1c14"),
     "version": _part("The number of a version.", 1, minimum=0),
+    "job_id": _part("The `_id` of a job.", "5b0fa6c3d1e2948700aa11bb"),
 }
