@@ -25,11 +25,13 @@ from projectapi.schemas.requests import EXAMPLE_ID, EXAMPLE_VERSION_ID
 from tests.conftest import AppMaker
 from tests.contract.shapes import assert_success
 from tests.harness.documentation import DocumentedClient, JsonObject, OpenApi, openapi_of
+from tests.harness.jobs import FakeRecogniser
 from tests.media_samples import make_video
 
 SEGMENT = {"id": "e3b0c44298fc1c14", "start_time": 0.0, "end_time": 0.25, "text": "Um", "words": []}
 
-NO_SUCCESS = {"501": "/auth/", "503": "/media/transcribe"}
+NO_SUCCESS = {"501": "/auth/"}
+EXAMPLE_JOB_ID = "5b0fa6c3d1e2948700aa11bb"
 
 
 class _Films:
@@ -57,7 +59,10 @@ def world(make_app: AppMaker, films: _Films, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("projectapi.stores.mongo_projects.new_id", ids(EXAMPLE_ID))
     monkeypatch.setattr("projectapi.stores.timeline_writer.new_write_id", ids("0" * 16, EXAMPLE_VERSION_ID[:16]))
     shutil.copytree(films.folder, tmp_path / "media")
-    app = make_app()
+    monkeypatch.setattr("projectapi.stores.job_documents.new_id", ids(EXAMPLE_JOB_ID))
+    recogniser = FakeRecogniser()
+    recogniser.may_go_on.set()
+    app = make_app(recogniser=recogniser)
     app.test_client_class = DocumentedClient
     client = app.test_client()
     assert_success(client.post("/projects/", json={"name": "Holiday"}))
@@ -68,6 +73,11 @@ def world(make_app: AppMaker, films: _Films, tmp_path: Path, monkeypatch: pytest
     body = {"project_id": EXAMPLE_ID, "segments": [SEGMENT]}
     assert_success(client.post("/transcriptions/", json=body))
     return client
+
+
+def start_a_job(client: FlaskClient) -> TestResponse:
+    segments = [{"startTime": 0.2, "duration": 0.4}]
+    return client.post("/media/trim-video", json={"project_id": EXAMPLE_ID, "segments": segments})
 
 
 def ids(*first: str) -> Callable[[], str]:
@@ -83,6 +93,9 @@ BEFORE: dict[str, Callable[[FlaskClient], TestResponse]] = {
     "POST /transcriptions/{project_id}/segments": lambda client: client.delete(
         f"/transcriptions/{EXAMPLE_ID}/segments/{SEGMENT['id']}"
     ),
+    "GET /jobs/{job_id}": start_a_job,
+    "DELETE /jobs/{job_id}": start_a_job,
+    "POST /jobs/{job_id}/cancel": start_a_job,
 }
 FILE_PATHS = {"/docs/{name}": "swagger-ui.css"}
 
