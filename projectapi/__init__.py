@@ -52,11 +52,15 @@ __version__ = "1.0.0"
 
 log = logging.getLogger("projectapi")
 
+Client = MongoClient[dict[str, Any]]
+Background = tuple[str | redis.Redis | None, Recogniser | None]
+"""What jobs need besides the stores: the Redis by which worker processes are found, and who listens."""
+
 
 def create_app(
     config: Config,
     *,
-    mongo_client: MongoClient[dict[str, Any]] | None = None,
+    mongo_client: Client | None = None,
     redis_client: redis.Redis | None = None,
     recogniser: Recogniser | None = None,
 ) -> Flask:
@@ -87,9 +91,7 @@ def create_app(
     circuit = DatabaseCircuit(watch)
     if redis_url:
         redis_client = connect_cache(app, redis_url, default_timeout_seconds=config.cache_ttl_seconds)
-    backend = app.extensions["projectapi"] = _backend(
-        config, mongo_client, circuit, redis_client, recogniser, worker_url=redis_url if isinstance(redis_url, str) else None
-    )
+    backend = app.extensions["projectapi"] = _backend(config, mongo_client, circuit, redis_client, (redis_url, recogniser))
     _open_the_api(app, config, redis_client)
     cli.init_app(app)
     if own_client and config.mongodb_uri is None and devstack.is_serving():
@@ -115,13 +117,7 @@ def _open_the_api(app: Flask, config: Config, redis_client: redis.Redis | None) 
 
 
 def _backend(
-    config: Config,
-    client: MongoClient[dict[str, Any]],
-    circuit: DatabaseCircuit,
-    redis_client: redis.Redis | None,
-    recogniser: Recogniser | None,
-    *,
-    worker_url: str | None,
+    config: Config, client: Client, circuit: DatabaseCircuit, redis_client: redis.Redis | None, background: Background
 ) -> Backend:
     database, seconds = client[config.mongodb_database], config.database_deadline_seconds
     engine = _cache_engine(config, redis_client, database, circuit) if redis_client else None
@@ -136,7 +132,7 @@ def _backend(
         announce = Announced(engine, owners).write
         stores = behind_cache(stores, engine, owners, answers)
     videos = _media_room(config)
-    jobs = _jobs(config, stores, videos, recogniser, worker_url)
+    jobs = _jobs(config, stores, videos, background)
     return Backend(
         answers=stores.answers,
         projects=stores.projects,
@@ -215,16 +211,16 @@ def _media_room(config: Config) -> MediaRoom:
     )
 
 
-def _jobs(
-    config: Config, stores: Stores, videos: MediaRoom, recogniser: Recogniser | None, redis_url: str | None
-) -> JobsRoom:
+def _jobs(config: Config, stores: Stores, videos: MediaRoom, background: Background) -> JobsRoom:
+    redis_url, recogniser = background
     return open_jobs(
         stores.jobs,
         videos,
         stores.transcripts,
         recogniser,
         media_dir=config.media_dir,
-        redis_url=redis_url,
+        # Other processes cannot find the Redis of a client that was brought along.
+        redis_url=redis_url if isinstance(redis_url, str) else None,
         at_once=config.jobs_at_once,
         waiting=max(1, config.web_threads // 2),
     )
