@@ -25,6 +25,7 @@ from projectapi.infra.retry import Retry
 from projectapi.infra.server_watch import ServerWatch
 from projectapi.media import MediaRoom
 from projectapi.media.disk_check import DiskCheck
+from projectapi.media.looking import Looks
 from projectapi.project import FRESH_START
 from projectapi.protocols import Backend, DatabaseSchema
 from projectapi.schemas import answers
@@ -123,6 +124,7 @@ def _backend(
         transcripts=stores.transcripts,
         idempotency=stores.idempotency,
         videos=videos,
+        looks=Looks(videos.folder, videos.path_of),
         cache=engine,
         housekeeping=MongoHousekeeping(database, retry, videos, announce),
         retention=_retention(config),

@@ -16,6 +16,7 @@ from projectapi.api import (
     fast_reads,
     health,
     idempotency,
+    looks,
     media,
     performance,
     projects,
@@ -52,7 +53,7 @@ def init_app(
     if rate_limits_per_client:
         rate_limits.init_app(app, rate_limits_per_client, redis_pool)
     idempotency.init_app(app)
-    for room in (errors, health, docs, auth, projects, timeline, rendering, media, transcriptions):
+    for room in (errors, health, docs, auth, projects, timeline, rendering, media, looks, transcriptions):
         app.register_blueprint(room.blueprint)
     health.init_app(app)
     performance.init_app(app)

@@ -13,6 +13,7 @@ from projectapi.api.bodies import form, json_body
 from projectapi.api.context import backend, owner, project_key
 from projectapi.api.documentation import documented, enveloped, file_form_of, file_of, form_of, json_body_of
 from projectapi.api.envelope import success
+from projectapi.api.looks import frame_at
 from projectapi.api.ranges import file_with_ranges
 from projectapi.api.uploading import UploadRequest
 from projectapi.errors import (
@@ -98,7 +99,9 @@ def get_video(project_id: str) -> Response:
 @blueprint.get("/media/<project_id>/thumbnail")
 @documented(answer=file_of("image/jpeg"), headers=_FILE_HEADERS, errors=(NotFound, ThumbnailNotFound))
 def get_thumbnail(project_id: str) -> Response:
-    """Return a picture of the video."""
+    """Return a picture of the video, or what is seen in it at the time ``t`` in seconds."""
+    if "t" in request.args:
+        return frame_at(project_id)
     video = backend().projects.get_summary(project_key(project_id)).video
     if video is None:
         raise ThumbnailNotFound

@@ -96,16 +96,16 @@ class MediaRoom:
         return self._trimmer.trim(video, self.path_of(video), segments)
 
     def path_of(self, video: Video) -> Path:
-        """Return where the original lies. Raises VideoNotFound when the file is lost or is not what was stored."""
+        """Return where the original lies. Raises VideoLost when the file is gone or is not what was stored."""
         try:
             path = self.folder.resolve(video.path)
             size = path.stat().st_size
         except (errors.NotFound, FileNotFoundError) as error:
             _log.error("the record names the video %s and the file is not there", video.path)
-            raise errors.VideoNotFound from error
+            raise errors.VideoLost from error
         if size != video.bytes:
             _log.error("the video %s has not the %d bytes that were stored", video.path, video.bytes)
-            raise errors.VideoNotFound
+            raise errors.VideoLost
         return path
 
     def thumbnail_path_of(self, video: Video) -> Path:

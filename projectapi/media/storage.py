@@ -7,6 +7,7 @@
     <root>/trimmed/<uuid>_<request>.mp4    results of trimming that original; can be made again
     <root>/incoming/<uuid>.part            uploads on their way
     <root>/work/<random>/                  scratch folders of running tools
+    <root>/looks/<uuid>_<what>             what is shown of that original (`looking`); can be made again
 
 All five are on one file system, so that a file takes its final name by a rename and is never seen half. A file stands in
 `videos` before the database names it and leaves after the database forgot it: a crash in between leaves a file that nothing
@@ -32,6 +33,7 @@ from projectapi.media.incoming import IncomingVideo, full_disk_reported, video_t
 from projectapi.project import FORM_OVERHEAD_BYTES, Video
 
 VIDEOS, THUMBNAILS, TRIMMED, INCOMING, WORK = "videos", "thumbnails", "trimmed", "incoming", "work"
+LOOKS = "looks"
 _SERVED = (VIDEOS, THUMBNAILS, TRIMMED)
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -41,6 +43,7 @@ _OUR_FILES = {
     TRIMMED: re.compile(_UUID + r"_[0-9a-f]{64}\.mp4"),
     INCOMING: re.compile(_UUID + r"\.part"),
     WORK: re.compile(r"run_\w+"),
+    LOOKS: re.compile(_UUID + r"_[0-9a-z_]+\.(jpg|dat)(\.lock)?"),
 }
 
 _NO_STORAGE = "Videos cannot be stored on this server right now; your projects are not affected. Please try again later."
@@ -132,6 +135,8 @@ class MediaFolder:
         self._remove(video.path, video.thumbnail_path)
         for path in (self.root / TRIMMED).glob(f"{_identity(video)}_*.mp4"):
             path.unlink(missing_ok=True)
+        for path in (self.root / LOOKS).glob(f"{_identity(video)}_*"):
+            path.unlink(missing_ok=True)
 
     def resolve(self, relative: str) -> Path:
         """Return where the served file `relative` (``videos/…``, ``thumbnails/…``, ``trimmed/…``) lies.
@@ -154,7 +159,7 @@ class MediaFolder:
         """Delete what nothing points to and is older than `older_than_seconds`; return the names, sorted.
 
         `in_use` holds the paths of all videos and thumbnails that records name, of deleted projects too. Part files, scratch
-        folders and trimmed videos go by age alone. Files that projectapi did not name stay. With `dry_run` nothing goes.
+        folders, trimmed videos and looks go by age alone. Files that projectapi did not name stay. With `dry_run` nothing goes.
         """
         newest = time.time() - older_than_seconds
         found = sorted(name for name in self._leftovers(newest) if name not in in_use)

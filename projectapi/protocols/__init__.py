@@ -10,6 +10,7 @@ from projectapi.protocols.caching import Cache, CacheStatus
 from projectapi.protocols.files import IncomingFile, TrimmedFile, VideoFiles
 from projectapi.protocols.health import Check, Finding, State
 from projectapi.protocols.idempotency import IdempotencyStore, RecordedAnswer, Remembered
+from projectapi.protocols.looks import Filmstrip, VideoLooks, Waveform
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
 from projectapi.protocols.transcripts import TranscriptStore
@@ -37,6 +38,7 @@ __all__ = [
     "DatabaseSchema",
     "DatabaseStatus",
     "Finding",
+    "Filmstrip",
     "HistoryReport",
     "Housekeeping",
     "IdempotencyStore",
@@ -53,4 +55,6 @@ __all__ = [
     "Trashed",
     "TrimmedFile",
     "VideoFiles",
+    "VideoLooks",
+    "Waveform",
 ]

@@ -10,6 +10,7 @@ from projectapi.protocols.caching import Cache
 from projectapi.protocols.files import VideoFiles
 from projectapi.protocols.health import Check
 from projectapi.protocols.idempotency import IdempotencyStore
+from projectapi.protocols.looks import VideoLooks
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
 from projectapi.protocols.transcripts import TranscriptStore
@@ -27,6 +28,7 @@ class Backend:
     transcripts: TranscriptStore
     idempotency: IdempotencyStore
     videos: VideoFiles
+    looks: VideoLooks
     cache: Cache | None
     housekeeping: Housekeeping
     retention: RetentionPolicy

@@ -49,7 +49,7 @@ class VideoFiles(Protocol):
         """Delete files older than this that nothing points to, and return their names; `in_use` holds the paths in records."""
 
     def path_of(self, video: Video) -> Path:
-        """Return where the original lies. Raises VideoNotFound when the file is lost."""
+        """Return where the original lies. Raises VideoLost when the file is gone."""
 
     def thumbnail_path_of(self, video: Video) -> Path:
         """Return where the thumbnail lies. Raises ThumbnailNotFound."""

@@ -1,0 +1,118 @@
+"""The looks of a video: what is seen at a time, a filmstrip for scrubbing, the shape of its sound.
+
+Each has an entity tag made of the video's own hash. Under an address with ``v``, as the index of the filmstrip names them, they
+never change and need not be asked for again; under any other a new video may stand tomorrow.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from flask import Blueprint, Response, jsonify, request, send_file
+
+from projectapi.api.context import backend, project_key
+from projectapi.errors import NotFound, VideoNotFound
+from projectapi.project import PEAKS_PER_SECOND, Video
+from projectapi.schemas.filmstrips import filmstrip_document, filmstrip_track
+from projectapi.schemas.loading import invalid
+from projectapi.schemas.waveforms import waveform_document
+
+blueprint = Blueprint("looks", __name__)
+
+_FOR_EVER_SECONDS = 365 * 24 * 3600
+_PEAKS_DEFAULT = 20
+
+
+@blueprint.get("/media/<project_id>/filmstrip.jpg")
+def get_filmstrip(project_id: str) -> Response:
+    """Return the sheet with all pictures of the filmstrip."""
+    video = _video(project_id)
+    return _picture(backend().looks.filmstrip_sheet(video), video, "filmstrip")
+
+
+@blueprint.get("/media/<project_id>/filmstrip.json")
+def get_filmstrip_index(project_id: str) -> Response:
+    """Return where on the sheet which time is."""
+    video = _video(project_id)
+    document = filmstrip_document(backend().looks.filmstrip_of(video), _sheet_address(project_id, video))
+    return _kept(jsonify(document), video, "filmstrip-index")
+
+
+@blueprint.get("/media/<project_id>/filmstrip.vtt")
+def get_filmstrip_track(project_id: str) -> Response:
+    """Return where on the sheet which time is, as a WebVTT track that video players read."""
+    video = _video(project_id)
+    track = filmstrip_track(backend().looks.filmstrip_of(video), _sheet_address(project_id, video))
+    return _kept(Response(track, mimetype="text/vtt"), video, "filmstrip-track")
+
+
+@blueprint.get("/media/<project_id>/waveform")
+def get_waveform(project_id: str) -> Response:
+    """Return the peaks of the sound, as audiowaveform writes them and wavesurfer and peaks.js read them."""
+    wanted = request.args.get("peaks_per_second", str(_PEAKS_DEFAULT))
+    if wanted not in map(str, PEAKS_PER_SECOND):
+        raise _wrong("peaks_per_second", "One of " + ", ".join(map(str, PEAKS_PER_SECOND)) + " is expected.")
+    video = _video(project_id)
+    document = waveform_document(backend().looks.waveform_of(video, int(wanted)))
+    return _kept(Response(document, mimetype="application/json"), video, f"waveform-{wanted}")
+
+
+def frame_at(project_id: str) -> Response:
+    """Return what is seen at the time ``t`` of the query, in seconds; after the end it is the last picture."""
+    seconds = _seconds(request.args.get("t", ""))
+    video = _video(project_id)
+    hundredths = round(min(seconds, video.duration) * 100)
+    return _picture(backend().looks.frame_at(video, seconds), video, f"frame-{hundredths}")
+
+
+def _video(project_id: str) -> Video:
+    video = backend().projects.get_summary(project_key(project_id)).video
+    if video is None:
+        raise VideoNotFound
+    return video
+
+
+def _sheet_address(project_id: str, video: Video) -> str:
+    return f"/media/{project_id}/filmstrip.jpg?v={_version(video)}"
+
+
+def _version(video: Video) -> str:
+    return video.sha256[:16]
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise _wrong("t", "A time in seconds, from 0 on, is expected.")
+    return seconds
+
+
+def _wrong(field: str, message: str) -> Exception:
+    return invalid([{"type": "value_error", "loc": ["query", field], "msg": message}])
+
+
+def _picture(path: Path, video: Video, what: str) -> Response:
+    try:
+        response = send_file(path, "image/jpeg", conditional=False, etag=False)
+    except FileNotFoundError as error:
+        # The video was replaced since its picture was looked up.
+        raise NotFound from error
+    response.headers.pop("Content-Disposition", None)
+    return _kept(response, video, what)
+
+
+def _kept(response: Response, video: Video, what: str) -> Response:
+    """Let clients keep the answer: for good under the address of this very video, else until they have asked again."""
+    response.set_etag(f"{_version(video)}-{what}")
+    response.headers.pop("Cache-Control", None)
+    if request.args.get("v") == _version(video):
+        response.cache_control.max_age = _FOR_EVER_SECONDS
+        response.cache_control.immutable = True
+    else:
+        response.cache_control.no_cache = True
+    response.make_conditional(request.environ)
+    return response
