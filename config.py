@@ -292,6 +292,12 @@ class Config:
         7,
         "For how many days after that one version an hour is kept; later one a day is, for ever.",
     )
+    dyno: str | None = _setting(
+        "DYNO", _text, None, "Set by Heroku itself. Its disks vanish at every restart, which is said at start."
+    )
+    render: str | None = _setting(
+        "RENDER", _text, None, "Set by Render itself. Without a disk mounted at `MEDIA_DIR` the same is said at start."
+    )
     log_level: str = _setting(
         "LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`."
     )

@@ -23,8 +23,9 @@ from projectapi.infra.mongo import connect
 from projectapi.infra.redis_client import RedisLink
 from projectapi.infra.retry import Retry
 from projectapi.infra.server_watch import ServerWatch
-from projectapi.media import MediaRoom
+from projectapi.media import MediaRoom, disk_notice
 from projectapi.media.disk_check import DiskCheck
+from projectapi.media.disk_marker import MarkerFile
 from projectapi.media.looking import Looks
 from projectapi.project import FRESH_START
 from projectapi.protocols import Backend, DatabaseSchema
@@ -38,6 +39,7 @@ from projectapi.stores.database_schema import MongoDatabaseSchema
 from projectapi.stores.health_checks import CacheCheck, DatabaseCheck, NoCacheCheck, SchemaCheck
 from projectapi.stores.history_sweep import Announce, unannounced
 from projectapi.stores.housekeeping import MongoHousekeeping
+from projectapi.stores.media_disk import MongoMediaAudit, MongoMediaDisk
 from projectapi.timeline.retention import RetentionPolicy
 
 if TYPE_CHECKING:
@@ -117,6 +119,7 @@ def _backend(
         announce = Announced(engine, owners).write
         stores = behind_cache(stores, engine, owners, answers)
     videos = MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes)
+    disk = MongoMediaDisk(database, retry, MarkerFile(config.media_dir))
     return Backend(
         answers=stores.answers,
         projects=stores.projects,
@@ -125,8 +128,13 @@ def _backend(
         idempotency=stores.idempotency,
         videos=videos,
         looks=Looks(videos.folder, videos.path_of),
+        media_disk=disk,
+        media_audit=MongoMediaAudit(database, retry, videos),
+        announce_disk=partial(
+            disk_notice.announce, disk, config.media_dir, on_heroku=bool(config.dyno), on_render=bool(config.render)
+        ),
         cache=engine,
-        housekeeping=MongoHousekeeping(database, retry, videos, announce),
+        housekeeping=MongoHousekeeping(database, retry, videos, announce, disk),
         retention=_retention(config),
         schema=schema,
         # What `/health/ready` looks at, in this order; further checks go here.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from flask import Blueprint, Response, jsonify, request, send_file
+from flask import Blueprint, Response, jsonify, request
 
 from projectapi.api.context import backend, project_key
 from projectapi.errors import NotFound, VideoNotFound
@@ -97,18 +97,17 @@ def _wrong(field: str, message: str) -> Exception:
 
 def _picture(path: Path, video: Video, what: str) -> Response:
     try:
-        response = send_file(path, "image/jpeg", conditional=False, etag=False)
+        # Read whole: a picture is small, and it may be swept while it is sent.
+        response = Response(path.read_bytes(), mimetype="image/jpeg")
     except FileNotFoundError as error:
         # The video was replaced since its picture was looked up.
         raise NotFound from error
-    response.headers.pop("Content-Disposition", None)
     return _kept(response, video, what)
 
 
 def _kept(response: Response, video: Video, what: str) -> Response:
     """Let clients keep the answer: for good under the address of this very video, else until they have asked again."""
     response.set_etag(f"{_version(video)}-{what}")
-    response.headers.pop("Cache-Control", None)
     if request.args.get("v") == _version(video):
         response.cache_control.max_age = _FOR_EVER_SECONDS
         response.cache_control.immutable = True

@@ -64,13 +64,20 @@ def upload_video() -> Response:
         # Before the costly work, and before anything of the project's is touched.
         backend().projects.get_summary(key)
         video = videos.accept(part, file.filename)
-    record_video(key, video)
+    replaced = record_video(key, video)
     data = {"project_id": key.id, "file_path": video.path, "duration": video.duration}
-    return success(data, "Video uploaded successfully")
+    return success(data, upload_message(video, replaced))
 
 
-def record_video(key: ProjectKey, video: Video) -> None:
-    """Make a stored file the project's video; only then may the files of the one before go."""
+def upload_message(video: Video, replaced: Video | None) -> str:
+    """Say that a video has arrived, and when it is the one that the project had, that everything fits it as before."""
+    if replaced is None or replaced.sha256 != video.sha256:
+        return "Video uploaded successfully"
+    return "Video uploaded successfully. It is the same file as before: the project's timeline fits it as it was."
+
+
+def record_video(key: ProjectKey, video: Video) -> Video | None:
+    """Make a stored file the project's video and return the one before; only then may the files of that go."""
     try:
         replaced = backend().projects.set_video(key, video)
     except OutcomeUnknown:
@@ -85,6 +92,7 @@ def record_video(key: ProjectKey, video: Video) -> None:
         except OSError:
             # The new video is recorded; what is left of the old one is the sweep's business.
             log.warning("the files of a replaced video could not be deleted", exc_info=True)
+    return replaced
 
 
 @blueprint.get("/media/<project_id>/video")
@@ -105,7 +113,12 @@ def get_thumbnail(project_id: str) -> Response:
     video = backend().projects.get_summary(project_key(project_id)).video
     if video is None:
         raise ThumbnailNotFound
-    return file_with_ranges(backend().videos.thumbnail_path_of(video), "image/jpeg")
+    try:
+        path = backend().videos.thumbnail_path_of(video)
+    except ThumbnailNotFound:
+        # Gone from the disk: made again, of the same moment.
+        path = backend().looks.frame_at(video, min(1.0, video.duration / 2))
+    return file_with_ranges(path, "image/jpeg")
 
 
 @blueprint.get("/static/<path:path>")

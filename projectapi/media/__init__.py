@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence, Set
 from pathlib import Path
@@ -107,6 +108,14 @@ class MediaRoom:
             _log.error("the video %s has not the %d bytes that were stored", video.path, video.bytes)
             raise errors.VideoLost
         return path
+
+    def sha256_of(self, video: Video) -> str:
+        """Read the whole original and return its checksum, in hexadecimal. Raises VideoLost."""
+        try:
+            with open(self.path_of(video), "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError as error:
+            raise errors.VideoLost from error
 
     def thumbnail_path_of(self, video: Video) -> Path:
         """Return where the thumbnail (JPEG) lies. Raises ThumbnailNotFound."""

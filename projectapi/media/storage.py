@@ -111,7 +111,7 @@ class MediaFolder:
             if thumbnail and thumbnail_name:
                 self.publish(thumbnail, thumbnail_name)
             part.move_to(self._made(VIDEOS) / Path(video_name).name)
-            self._sync_folder(VIDEOS)
+            sync_folder(self.root / VIDEOS)
         except BaseException:
             self._remove(video_name, thumbnail_name)
             raise
@@ -124,7 +124,7 @@ class MediaFolder:
             with open(finished, "rb") as file:
                 os.fsync(file.fileno())
             os.replace(finished, self._made(folder) / last)
-            self._sync_folder(folder)
+            sync_folder(self.root / folder)
 
     def trimmed_name(self, video: Video, request: str) -> str:
         """Return the name of the result of trimming `video` as `request` (64 hexadecimal digits) asks."""
@@ -200,12 +200,14 @@ class MediaFolder:
                 with suppress(errors.NotFound, FileNotFoundError):
                     self.resolve(name).unlink()
 
-    def _sync_folder(self, name: str) -> None:
-        folder = os.open(self.root / name, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+
+def sync_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _identity(video: Video) -> str:

@@ -11,6 +11,7 @@ from projectapi.protocols.files import IncomingFile, TrimmedFile, VideoFiles
 from projectapi.protocols.health import Check, Finding, State
 from projectapi.protocols.idempotency import IdempotencyStore, RecordedAnswer, Remembered
 from projectapi.protocols.looks import Filmstrip, VideoLooks, Waveform
+from projectapi.protocols.media_disk import DamagedVideo, DiskMarker, DiskState, FileTrouble, MediaAudit, MediaDisk
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
 from projectapi.protocols.transcripts import TranscriptStore
@@ -35,14 +36,20 @@ __all__ = [
     "CacheStatus",
     "Check",
     "CollectionStatus",
+    "DamagedVideo",
     "DatabaseSchema",
     "DatabaseStatus",
     "Finding",
+    "DiskMarker",
+    "DiskState",
+    "FileTrouble",
     "Filmstrip",
     "HistoryReport",
     "Housekeeping",
     "IdempotencyStore",
     "IncomingFile",
+    "MediaAudit",
+    "MediaDisk",
     "MigrationReport",
     "ProjectStore",
     "PurgeReport",

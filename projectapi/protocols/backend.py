@@ -11,6 +11,7 @@ from projectapi.protocols.files import VideoFiles
 from projectapi.protocols.health import Check
 from projectapi.protocols.idempotency import IdempotencyStore
 from projectapi.protocols.looks import VideoLooks
+from projectapi.protocols.media_disk import MediaAudit, MediaDisk
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
 from projectapi.protocols.transcripts import TranscriptStore
@@ -29,6 +30,9 @@ class Backend:
     idempotency: IdempotencyStore
     videos: VideoFiles
     looks: VideoLooks
+    media_disk: MediaDisk
+    media_audit: MediaAudit
+    announce_disk: Callable[[], None]
     cache: Cache | None
     housekeeping: Housekeeping
     retention: RetentionPolicy

@@ -51,6 +51,9 @@ class VideoFiles(Protocol):
     def path_of(self, video: Video) -> Path:
         """Return where the original lies. Raises VideoLost when the file is gone."""
 
+    def sha256_of(self, video: Video) -> str:
+        """Read the whole original and return its checksum, in hexadecimal. Raises VideoLost."""
+
     def thumbnail_path_of(self, video: Video) -> Path:
         """Return where the thumbnail lies. Raises ThumbnailNotFound."""
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pymongo.database import Database
 
 from projectapi.infra.retry import Retry
-from projectapi.protocols import HistoryReport, Housekeeping, PurgeReport, Trashed, VideoFiles
+from projectapi.protocols import DiskState, HistoryReport, Housekeeping, MediaDisk, PurgeReport, Trashed, VideoFiles
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
 from projectapi.stores.documents import Document
 from projectapi.stores.history_sweep import Announce, HistorySweep, unannounced
@@ -27,11 +27,17 @@ class MongoHousekeeping(Housekeeping):
     """`Housekeeping` over MongoDB and the media folder; `announce` surrounds every write that anybody could see."""
 
     def __init__(
-        self, database: Database[Document], retry: Retry, videos: VideoFiles, announce: Announce = unannounced
+        self,
+        database: Database[Document],
+        retry: Retry,
+        videos: VideoFiles,
+        announce: Announce = unannounced,
+        disk: MediaDisk | None = None,
     ) -> None:
         self._projects = database[PROJECTS]
         self._retry = retry
         self._videos = videos
+        self._disk = disk
         self._history = HistorySweep(self._projects, database[TIMELINE_STATES], retry, announce)
         self._trash = Trash(self._projects, database[TIMELINE_STATES], retry, videos, announce)
 
@@ -41,6 +47,10 @@ class MongoHousekeeping(Housekeeping):
 
     def sweep_files(self, *, dry_run: bool = False) -> Sequence[str]:
         """See `Housekeeping.sweep_files`."""
+        if self._disk and self._disk.state() != DiskState.KNOWN:
+            # What lies there may belong to somebody else.
+            log.warning("the media disk is not the one that the database knows, so all its files were left alone")
+            return []
         in_use = set(self._paths_in_use())
         if not in_use:
             # Rather the wrong database than a media folder of which really nothing is needed any more.

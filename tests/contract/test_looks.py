@@ -33,7 +33,9 @@ def test_a_time_that_is_none_is_refused(client: FlaskClient, film: Film, time: s
 def test_without_a_time_the_thumbnail_is_that_of_the_upload(client: FlaskClient, film: Film, media_dir: Path) -> None:
     looks = {path.name for path in (media_dir / "looks").glob("*")}
 
-    assert client.get(f"/media/{film.id}/thumbnail").mimetype == "image/jpeg"
+    with client.get(f"/media/{film.id}/thumbnail") as response:
+        assert response.mimetype == "image/jpeg"
+
     assert {path.name for path in (media_dir / "looks").glob("*")} == looks
 
 

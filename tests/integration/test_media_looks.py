@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -214,7 +215,8 @@ def test_a_frame_of_a_video_that_is_lost_says_so(room: MediaRoom, looks: Looks, 
     looks.frame_at(numbered, 1)
     room.path_of(numbered).unlink()
 
-    for ask in (lambda: looks.frame_at(numbered, 1), lambda: looks.filmstrip_of(numbered), lambda: looks.waveform_of(numbered, 1)):
+    frame, waveform = partial(looks.frame_at, numbered, 1), partial(looks.waveform_of, numbered, 1)
+    for ask in (frame, partial(looks.filmstrip_of, numbered), waveform):
         with pytest.raises(errors.VideoLost, match="uploaded again"):
             ask()
 
@@ -321,9 +323,8 @@ def test_a_video_without_sound_has_no_peaks(tmp_path: Path, looks: Looks, stored
 
 def test_a_killed_maker_leaves_no_lock_behind_that_holds(tmp_path: Path, room: MediaRoom) -> None:
     code = _OTHER_PROCESS.replace("time.sleep(0.5)", "print('making', flush=True); time.sleep(60)")
-    process = Popen(
-        [sys.executable, "-c", code, str(room.folder.root), str(tmp_path / "runs")], cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True
-    )
+    command = [sys.executable, "-c", code, str(room.folder.root), str(tmp_path / "runs")]
+    process = Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True)
     assert process.stdin and process.stdout
     process.stdin.write("go\n")
     process.stdin.flush()
@@ -332,7 +333,8 @@ def test_a_killed_maker_leaves_no_lock_behind_that_holds(tmp_path: Path, room: M
     process.communicate()
     began = time.monotonic()
 
-    path = MadeOnce(room.folder, at_once=1, make_seconds=30).path("looks/made", lambda scratch: make_picture(scratch / "m.png"), 30)
+    made = MadeOnce(room.folder, at_once=1, make_seconds=30)
+    path = made.path("looks/made", lambda scratch: make_picture(scratch / "made.png"), 30)
 
     assert path.stat().st_size > 0
     assert time.monotonic() - began < 20

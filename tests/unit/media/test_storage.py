@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from projectapi import errors
+from projectapi.media import storage
 from projectapi.media.storage import MediaFolder
 from projectapi.project import Video
 from tests.media_samples import files_in, stored_video
@@ -37,11 +38,11 @@ def test_a_kept_video_and_its_thumbnail_share_an_identity(video: Video) -> None:
 
 
 def test_when_the_last_step_of_keeping_fails_nothing_is_kept(folder: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(name: str) -> None:
-        if name == "videos":
+    def fail(path: Path) -> None:
+        if path.name == "videos":
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(folder, "_sync_folder", fail)
+    monkeypatch.setattr(storage, "sync_folder", fail)
 
     with pytest.raises(OSError, match="No space left"):
         stored_video(folder)
