@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ CONTAINERS = "mov,mp4,matroska,webm,avi,ogg"
 
 _CHILD = str(Path(__file__).with_name("sandbox_child.py"))
 _READ_SIZE = 65536
+_WATCH_SECONDS = 0.25
 _POLL_SECONDS = 0.002
 _STDOUT_MAX = 262_144
 _STDERR_MAX = 8_192
@@ -83,11 +84,22 @@ class Sandbox:
         finally:
             self._slots.release()
 
-    def run(self, command: Sequence[str], *, source: Path, opened: int = 1, scratch: Path, limits: Limits) -> bytes:
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        source: Path,
+        opened: int = 1,
+        scratch: Path,
+        limits: Limits,
+        watch: Callable[[bytes], None] = lambda printed: None,
+    ) -> bytes:
         """Run `command` (its program as an absolute path) in `scratch` and return what it printed, at most 256 KiB.
 
         `source` is open `opened` times, from descriptor `FIRST_INPUT` on. The caller holds a `place`. Raises SandboxTimeout,
         SandboxError for every other failure, DiskFull when the tool says so, and FileNotFoundError without `source`.
+
+        `watch` gets what the tool prints as it comes, and nothing every quarter of a second; what it raises ends the tool.
         """
         source.stat()
         process = subprocess.Popen(
@@ -100,7 +112,7 @@ class Sandbox:
             start_new_session=True,
         )
         try:
-            output, complaints = _listen(process, time.monotonic() + limits.seconds)
+            output, complaints = _listen(process, time.monotonic() + limits.seconds, watch)
         finally:
             _end(process)
         _log.debug("%s ended with %s: %s", Path(command[0]).name, process.returncode, complaints)
@@ -125,7 +137,9 @@ def _order(command: Sequence[str], source: Path, opened: int, limits: Limits) ->
     )
 
 
-def _listen(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
+def _listen(
+    process: subprocess.Popen[bytes], deadline: float, watch: Callable[[bytes], None]
+) -> tuple[bytes, bytes]:
     """Read both outputs until they end and the process with them; keep the beginning of each and drop the rest."""
     assert process.stdout and process.stderr
     kept = {process.stdout: bytearray(), process.stderr: bytearray()}
@@ -134,10 +148,13 @@ def _listen(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, b
         for stream in kept:
             selector.register(stream, selectors.EVENT_READ, stream)
         while selector.get_map():
-            for key, _ in selector.select(_time_left(deadline)):
+            watch(b"")
+            for key, _ in selector.select(min(_time_left(deadline), _WATCH_SECONDS)):
                 data = os.read(key.fd, _READ_SIZE)
                 if not data:
                     selector.unregister(key.fileobj)
+                if key.data is process.stdout:
+                    watch(data)
                 kept[key.data] += data[: most[key.data] - len(kept[key.data])]
     while not _has_ended(process):
         time.sleep(min(_POLL_SECONDS, _time_left(deadline)))

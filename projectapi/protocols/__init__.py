@@ -13,6 +13,7 @@ from projectapi.protocols.idempotency import IdempotencyStore, RecordedAnswer, R
 from projectapi.protocols.looks import Filmstrip, VideoLooks, Waveform
 from projectapi.protocols.media_disk import DamagedVideo, DiskMarker, DiskState, FileTrouble, MediaAudit, MediaDisk
 from projectapi.protocols.projects import ProjectStore
+from projectapi.protocols.speech import Recogniser, Word
 from projectapi.protocols.timelines import TimelineStore
 from projectapi.protocols.transcripts import TranscriptStore
 from projectapi.protocols.upkeep import (
@@ -53,6 +54,7 @@ __all__ = [
     "MigrationReport",
     "ProjectStore",
     "PurgeReport",
+    "Recogniser",
     "RecordedAnswer",
     "Remembered",
     "SchemaVersions",
@@ -64,4 +66,5 @@ __all__ = [
     "VideoFiles",
     "VideoLooks",
     "Waveform",
+    "Word",
 ]

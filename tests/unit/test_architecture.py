@@ -23,6 +23,7 @@ ALLOWED = {
     "infra": {"errors"},
     "stores": DOMAIN | {"infra"},
     "media": DOMAIN,
+    "speech": DOMAIN | {"media"},
     "devstack": {"errors"},
     "cli": DOMAIN | {"devstack"},
 }
