@@ -11,10 +11,12 @@ from projectapi.protocols import DamagedVideo, DiskState
 media = AppGroup("media", help="Look after the disk with the videos.")
 
 _STATES = {
+    DiskState.NEW: "The database knows no disk yet; the server marks it when it starts.",
     DiskState.KNOWN: "The disk is the one that the database knows.",
     DiskState.WIPED: "The disk bears no mark: it was wiped, or another one is mounted.",
     DiskState.ANOTHER: "The disk bears the mark of another than the one that the database knows.",
 }
+_WRONG = (DiskState.WIPED, DiskState.ANOTHER)
 
 
 @media.command("check")
@@ -32,7 +34,7 @@ def check(context: click.Context, hashes: bool) -> None:
         print_columns([_HEADER, *(_row(video) for video in damaged)])
     click.echo(f"Videos that must be uploaded again: {len(damaged)}. The same file is attached to its project as it was.")
     click.echo(f"Files, older than a day, that no record names: {len(leftovers)}. `flask media sweep` lists them.")
-    context.exit(1 if damaged or state != DiskState.KNOWN else 0)
+    context.exit(1 if damaged or state in _WRONG else 0)
 
 
 @media.command("sweep")
@@ -46,7 +48,7 @@ def sweep(delete: bool, accept_disk: bool) -> None:
             parts.media_disk.accept()
         state = parts.media_disk.state()
         names = parts.housekeeping.sweep_files(dry_run=not delete)
-    if state != DiskState.KNOWN:
+    if state in _WRONG:
         raise click.ClickException(f"{_STATES[state]} Nothing is deleted on it unless you say --accept-disk as well.")
     for name in names:
         click.echo(name)

@@ -10,6 +10,7 @@ from projectapi.errors import ProjectApiError
 from projectapi.protocols import DiskState, MediaDisk
 
 ADVICE = {
+    DiskState.NEW: "",
     DiskState.KNOWN: "",
     DiskState.WIPED: (
         "The disk with the videos was wiped, or another one is mounted: MEDIA_DIR lacks the mark that was made on it. Projects "
@@ -34,17 +35,18 @@ _log = logging.getLogger(__name__)
 
 
 def announce(disk: MediaDisk, media_dir: Path, *, on_heroku: bool, on_render: bool) -> None:
-    """Log what is to be known of the disk; with the database away, that this is not known. Does not raise."""
+    """Mark a new disk, and log what is to be known of it; with the database away, that this is not known. Does not raise."""
     if on_heroku:
         _log.warning(_VANISHING, "Heroku", _HEROKU_ADVICE)
     elif on_render and not is_mounted(media_dir):
         _log.warning(_VANISHING, "Render, without a disk at MEDIA_DIR", _RENDER_ADVICE)
     try:
+        disk.mark_new()
         state = disk.state()
     except ProjectApiError as error:
         _log.warning("Whether the disk with the videos is the right one cannot be told now: %s", error.code)
         return
-    if state != DiskState.KNOWN:
+    if ADVICE[state]:
         _log.error("%s", ADVICE[state])
 
 

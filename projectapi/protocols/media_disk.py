@@ -9,8 +9,9 @@ from typing import Protocol
 
 
 class DiskState(StrEnum):
-    """How the media folder compares with the one that the database knows."""
+    """How the media folder compares with the one that the database knows; it is new while the database knows none."""
 
+    NEW = "new"
     KNOWN = "known"
     WIPED = "wiped"
     ANOTHER = "another"
@@ -30,10 +31,16 @@ class MediaDisk(Protocol):
     """Compares the mark on the disk with the one in the database."""
 
     def state(self) -> DiskState:
-        """Return how they compare; the first time ever, both are marked. Raises DatabaseUnavailable, Unavailable, DiskFull."""
+        """Return how they compare. Raises DatabaseUnavailable, and Unavailable when the disk cannot be read."""
+
+    def mark_new(self) -> None:
+        """Mark both where the database knows no disk yet; for servers only, since a command may run where no disk is mounted.
+
+        Raises as `state` does, and DiskFull.
+        """
 
     def accept(self) -> None:
-        """Let the database know this disk from now on, as the one on which the videos are. Raises as `state` does."""
+        """Let the database know this disk from now on, as the one on which the videos are. Raises as `mark_new` does."""
 
 
 class FileTrouble(StrEnum):

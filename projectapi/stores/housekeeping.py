@@ -47,7 +47,7 @@ class MongoHousekeeping(Housekeeping):
 
     def sweep_files(self, *, dry_run: bool = False) -> Sequence[str]:
         """See `Housekeeping.sweep_files`."""
-        if self._disk and self._disk.state() != DiskState.KNOWN:
+        if self._disk and self._disk.state() in (DiskState.WIPED, DiskState.ANOTHER):
             # What lies there may belong to somebody else.
             log.warning("the media disk is not the one that the database knows, so all its files were left alone")
             return []

@@ -28,20 +28,22 @@ class MongoMediaDisk(MediaDisk):
 
     def state(self) -> DiskState:
         """See `MediaDisk.state`."""
-        known = self._known() or self._mark_both()
-        found = self._marker.read()
+        known, found = self._known(), self._marker.read()
+        if known is None:
+            return DiskState.NEW
         if found is None:
             return DiskState.WIPED
         return DiskState.KNOWN if found == known else DiskState.ANOTHER
 
+    def mark_new(self) -> None:
+        """See `MediaDisk.mark_new`."""
+        if self._known() is None:
+            # Of several that do this at once, the first one's mark stays.
+            self._note("$setOnInsert", self._marker.make())
+
     def accept(self) -> None:
         """See `MediaDisk.accept`."""
         self._note("$set", self._marker.make())
-
-    def _mark_both(self) -> str | None:
-        # Of several that do this at once, the first one's mark stays.
-        self._note("$setOnInsert", self._marker.make())
-        return self._known()
 
     def _known(self) -> str | None:
         found = self._retry.read(lambda: self._metadata.find_one({"_id": _ID}))

@@ -88,21 +88,30 @@ def notices(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixtu
     logger.removeHandler(caplog.handler)
 
 
-def test_the_first_look_marks_disk_and_database_and_the_next_ones_know_it(parts: Backend, media_dir: Path) -> None:
-    assert [parts.media_disk.state() for _ in range(3)] == [DiskState.KNOWN] * 3
+def test_a_command_marks_no_disk(app: Flask, parts: Backend, media_dir: Path) -> None:
+    # It may run where the disk is not mounted.
+    assert run(app, "check").exit_code == 0
+    assert parts.media_disk.state() == DiskState.NEW
+    assert not media_dir.exists()
+
+
+def test_the_first_server_marks_disk_and_database_and_the_next_ones_know_it(parts: Backend, media_dir: Path) -> None:
+    for _ in range(3):
+        parts.media_disk.mark_new()
+        assert parts.media_disk.state() == DiskState.KNOWN
     assert (media_dir / MARKER).is_file()
     assert [path.name for path in media_dir.iterdir()] == [MARKER]
 
 
 def test_a_wiped_disk_is_known_as_such_at_every_look(parts: Backend, media_dir: Path) -> None:
-    parts.media_disk.state()
+    parts.media_disk.mark_new()
     shutil.rmtree(media_dir)
 
     assert [parts.media_disk.state() for _ in range(2)] == [DiskState.WIPED] * 2
 
 
 def test_the_mark_of_another_disk_is_told_from_none(parts: Backend, media_dir: Path) -> None:
-    parts.media_disk.state()
+    parts.media_disk.mark_new()
     (media_dir / MARKER).unlink()
     MarkerFile(media_dir).make()
 
@@ -110,7 +119,7 @@ def test_the_mark_of_another_disk_is_told_from_none(parts: Backend, media_dir: P
 
 
 def test_a_mark_that_nobody_can_read_is_none(parts: Backend, media_dir: Path) -> None:
-    parts.media_disk.state()
+    parts.media_disk.mark_new()
     (media_dir / MARKER).write_text("disk of my own\n")
 
     assert parts.media_disk.state() == DiskState.WIPED
@@ -125,8 +134,12 @@ def test_many_that_mark_a_disk_at_once_agree(media_dir: Path) -> None:
 
 
 def test_many_servers_that_start_at_once_on_one_disk_agree(parts: Backend) -> None:
+    def start(_: int) -> DiskState:
+        parts.media_disk.mark_new()
+        return parts.media_disk.state()
+
     with ThreadPoolExecutor(8) as threads:
-        assert set(threads.map(lambda _: parts.media_disk.state(), range(16))) == {DiskState.KNOWN}
+        assert set(threads.map(start, range(16))) == {DiskState.KNOWN}
 
 
 def test_a_start_on_a_wiped_disk_says_what_to_do(
@@ -187,8 +200,10 @@ def test_a_check_finds_nothing_wrong_where_nothing_is(app: Flask, film: str) -> 
     assert "Videos that must be uploaded again: 0" in result.output
 
 
-def test_a_check_names_videos_that_are_gone(app: Flask, film: str, media_dir: Path) -> None:
-    run(app, "check")
+def test_a_check_names_videos_that_are_gone(
+    app: Flask, parts: Backend, film: str, media_dir: Path
+) -> None:
+    parts.media_disk.mark_new()
     path_of(app, film, media_dir).unlink()
 
     result = run(app, "check")
@@ -231,8 +246,10 @@ def test_a_sweep_first_only_says_what_would_go(app: Flask, film: str, media_dir:
     assert run(app, "check", "--hashes").exit_code == 0
 
 
-def test_nothing_is_deleted_on_a_disk_that_the_database_does_not_know(app: Flask, film: str, media_dir: Path) -> None:
-    run(app, "check")
+def test_nothing_is_deleted_on_a_disk_that_the_database_does_not_know(
+    app: Flask, parts: Backend, film: str, media_dir: Path
+) -> None:
+    parts.media_disk.mark_new()
     (media_dir / MARKER).unlink()
     stray = stray_video(media_dir)
 
@@ -244,8 +261,10 @@ def test_nothing_is_deleted_on_a_disk_that_the_database_does_not_know(app: Flask
     assert run(app, "check").exit_code == 1
 
 
-def test_a_disk_that_was_accepted_is_known_and_swept(app: Flask, film: str, media_dir: Path) -> None:
-    run(app, "check")
+def test_a_disk_that_was_accepted_is_known_and_swept(
+    app: Flask, parts: Backend, film: str, media_dir: Path
+) -> None:
+    parts.media_disk.mark_new()
     (media_dir / MARKER).unlink()
     stray = stray_video(media_dir)
 
