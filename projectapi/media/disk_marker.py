@@ -56,6 +56,7 @@ class MarkerFile(DiskMarker):
         try:
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
                 file.write(_TEXT.format(name=uuid.uuid4().hex))
+                os.fchmod(file.fileno(), 0o644)
                 file.flush()
                 os.fsync(file.fileno())
             with suppress(FileExistsError):
