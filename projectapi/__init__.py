@@ -88,6 +88,7 @@ def create_app(
     elif own_client and cli.is_development_server():
         # With gunicorn the workers do that, each for itself.
         threading.Thread(target=backend.prepare, name="prepare", daemon=True).start()
+        threading.Thread(target=backend.announce_disk, name="announce-disk", daemon=True).start()
     return app
 
 
@@ -142,6 +143,7 @@ def _backend(
             DatabaseCheck(database, circuit),
             NoCacheCheck() if engine is None else CacheCheck(engine),
             DiskCheck(config.media_dir, config.max_upload_bytes),
+            disk_notice.SameDiskCheck(disk),
             SchemaCheck(schema),
         ),
         prepare=partial(_prepare, schema, engine),

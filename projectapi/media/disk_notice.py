@@ -1,4 +1,4 @@
-"""What whoever runs projectapi is told at start about the disk with the videos."""
+"""What whoever runs projectapi is told about the disk with the videos: at start, and by `/health/ready`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from projectapi.errors import ProjectApiError
-from projectapi.protocols import DiskState, MediaDisk
+from projectapi.protocols import DiskState, Finding, MediaDisk, State
 
 ADVICE = {
     DiskState.NEW: "",
@@ -48,6 +48,27 @@ def announce(disk: MediaDisk, media_dir: Path, *, on_heroku: bool, on_render: bo
         return
     if ADVICE[state]:
         _log.error("%s", ADVICE[state])
+
+
+class SameDiskCheck:
+    """Whether the disk with the videos is the one that the database knows; projects and new videos do not suffer else."""
+
+    name = "videos"
+    when_silent = Finding(State.UNKNOWN, {}, "See whether the disk at MEDIA_DIR can be read.")
+
+    def __init__(self, disk: MediaDisk) -> None:
+        self._disk = disk
+
+    def look(self) -> Finding:
+        """See `Check.look`."""
+        try:
+            # Left over from a start without the database.
+            self._disk.mark_new()
+            state = self._disk.state()
+        except ProjectApiError:
+            return self.when_silent
+        healthy = state in (DiskState.NEW, DiskState.KNOWN)
+        return Finding(State.HEALTHY if healthy else State.DEGRADED, {"disk": str(state)}, ADVICE[state])
 
 
 def is_mounted(folder: Path) -> bool:

@@ -155,6 +155,21 @@ def test_a_start_on_a_wiped_disk_says_what_to_do(
     assert "uploaded again" in messages(notices)
 
 
+def test_readiness_says_that_the_disk_was_wiped_and_still_takes_work(app: Flask, media_dir: Path) -> None:
+    def videos() -> dict[str, str]:
+        response = app.test_client().get("/health/ready")
+        assert response.status_code == 200
+        found: dict[str, str] = response.get_json()["checks"]["videos"]
+        return found
+
+    assert videos()["state"] == "healthy"
+    shutil.rmtree(media_dir)
+
+    after = videos()
+    assert (after["state"], after["disk"]) == ("degraded", "wiped")
+    assert "uploaded again" in after["advice"]
+
+
 def test_a_start_without_the_database_says_that_nothing_can_be_told(
     parts: Backend, notices: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
