@@ -23,12 +23,13 @@ from projectapi.infra.mongo import connect
 from projectapi.infra.redis_client import RedisLink
 from projectapi.infra.retry import Retry
 from projectapi.infra.server_watch import ServerWatch
-from projectapi.media import MediaRoom, disk_notice
+from projectapi.media import MediaRoom
 from projectapi.media.disk_check import DiskCheck
 from projectapi.media.disk_marker import MarkerFile
+from projectapi.media.disk_notice import SameDiskCheck, announce_disk
 from projectapi.media.looking import Looks
 from projectapi.project import FRESH_START
-from projectapi.protocols import Backend, DatabaseSchema
+from projectapi.protocols import Backend, DatabaseSchema, MediaDisk
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.stores.announced import Announced, Owners
@@ -131,9 +132,7 @@ def _backend(
         looks=Looks(videos.folder, videos.path_of),
         media_disk=disk,
         media_audit=MongoMediaAudit(database, retry, videos),
-        announce_disk=partial(
-            disk_notice.announce, disk, config.media_dir, on_heroku=bool(config.dyno), on_render=bool(config.render)
-        ),
+        announce_disk=partial(_announce_disk, config, disk),
         cache=engine,
         housekeeping=MongoHousekeeping(database, retry, videos, announce, disk),
         retention=_retention(config),
@@ -143,7 +142,7 @@ def _backend(
             DatabaseCheck(database, circuit),
             NoCacheCheck() if engine is None else CacheCheck(engine),
             DiskCheck(config.media_dir, config.max_upload_bytes),
-            disk_notice.SameDiskCheck(disk),
+            SameDiskCheck(disk),
             SchemaCheck(schema),
         ),
         prepare=partial(_prepare, schema, engine),
@@ -166,6 +165,10 @@ def _prepare(schema: DatabaseSchema, engine: CacheEngine | None) -> None:
         engine.prepare()
     with suppress(ProjectApiError):
         schema.versions()
+
+
+def _announce_disk(config: Config, disk: MediaDisk) -> None:
+    announce_disk(disk, config.media_dir, on_heroku=bool(config.dyno), on_render=bool(config.render))
 
 
 def _retention(config: Config) -> RetentionPolicy:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-import imageio_ffmpeg
-
+from projectapi.media.ffmpeg import ffmpeg_command
 from projectapi.media.sandbox import CONTAINERS, FIRST_INPUT, Limits
 from projectapi.media.segments import Cut
 
@@ -62,7 +61,7 @@ def cut_command(readings: Sequence[Reading], rate: Fraction, *, audio: bool, out
     inputs = [word for number, reading in enumerate(readings) for word in _input(number, reading, rate)]
     encoding = ["-c:a", "pcm_s16le"] if output.endswith(".mov") else _finished_sound()
     return [
-        *ffmpeg_command(),
+        *_ffmpeg(),
         *inputs,
         *("-filter_complex_threads", "1", "-filter_complex", _graph(readings, rate, audio)),
         *("-map", "[v]", *(("-map", "[a]", *encoding) if audio else ())),
@@ -74,15 +73,14 @@ def cut_command(readings: Sequence[Reading], rate: Fraction, *, audio: bool, out
 def join_command(script: Path, output: str = OUTPUT) -> list[str]:
     """Return the ffmpeg command that joins pieces of ours, listed in an ffconcat script of ours in the scratch folder."""
     return [
-        *ffmpeg_command(),
+        *_ffmpeg(),
         *("-f", "concat", "-protocol_whitelist", "file", "-format_whitelist", "concat,mov", "-i", script.name),
         *("-c:v", "copy", *_finished_sound(), "-map_metadata", "-1", "-movflags", "+faststart", output),
     ]
 
 
-def ffmpeg_command() -> list[str]:
-    """Return the beginning of every ffmpeg command: quiet, without an input to wait for, overwriting its output."""
-    return [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-y"]
+def _ffmpeg() -> list[str]:
+    return ffmpeg_command()
 
 
 def _finished_sound() -> list[str]:

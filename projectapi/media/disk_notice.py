@@ -34,7 +34,7 @@ _RENDER_ADVICE = "Add a persistent disk to the service and set MEDIA_DIR to a fo
 _log = logging.getLogger(__name__)
 
 
-def announce(disk: MediaDisk, media_dir: Path, *, on_heroku: bool, on_render: bool) -> None:
+def announce_disk(disk: MediaDisk, media_dir: Path, *, on_heroku: bool, on_render: bool) -> None:
     """Mark a new disk, and log what is to be known of it; with the database away, that this is not known. Does not raise."""
     if on_heroku:
         _log.warning(_VANISHING, "Heroku", _HEROKU_ADVICE)

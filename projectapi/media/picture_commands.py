@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from projectapi.media.cutting import ffmpeg_command
-from projectapi.media.sandbox import CONTAINERS, FIRST_INPUT
+from projectapi.media.ffmpeg import ffmpeg_command, untrusted_input
 from projectapi.project import Video
 
 FRAME = "frame.jpg"
@@ -20,9 +19,8 @@ def read_pictures(seek: float = 0.0, *, keyframes_only: bool = False) -> list[st
     return [
         *ffmpeg_command(),
         *("-threads", "2", *(("-skip_frame", "nokey") if keyframes_only else ())),
-        *("-protocol_whitelist", "fd", "-format_whitelist", CONTAINERS),
         *(("-ss", f"{seek:.6f}") if seek > 0 else ()),
-        *("-fd", str(FIRST_INPUT), "-i", "fd:", "-map", "0:V:0", "-an", "-sn", "-dn"),
+        *(*untrusted_input(), "-map", "0:V:0", "-an", "-sn", "-dn"),
     ]
 
 

@@ -11,8 +11,7 @@ import struct
 from array import array
 from pathlib import Path
 
-from projectapi.media.cutting import ffmpeg_command
-from projectapi.media.sandbox import CONTAINERS, FIRST_INPUT
+from projectapi.media.ffmpeg import ffmpeg_command, untrusted_input
 from projectapi.project import PEAKS_PER_SECOND
 from projectapi.protocols import Waveform
 
@@ -42,7 +41,7 @@ def levels_command(peaks_per_second: int) -> list[str]:
     ]
     return [
         *ffmpeg_command(),
-        *("-protocol_whitelist", "fd", "-format_whitelist", CONTAINERS, "-fd", str(FIRST_INPUT), "-i", "fd:"),
+        *untrusted_input(),
         *("-map", "0:a:0", "-vn", "-sn", "-dn", "-af", ",".join(filters), "-f", "null", "-"),
     ]
 

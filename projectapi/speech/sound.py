@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from projectapi import errors
-from projectapi.media.cutting import ffmpeg_command
-from projectapi.media.sandbox import CONTAINERS, FIRST_INPUT, Limits, Sandbox, SandboxError, SandboxTimeout
+from projectapi.media.ffmpeg import ffmpeg_command, untrusted_input
+from projectapi.media.sandbox import Limits, Sandbox, SandboxError, SandboxTimeout
 
 SAMPLE_RATE = 16_000
 BYTES_PER_SECOND = 2 * SAMPLE_RATE
@@ -30,13 +30,13 @@ def decode_sound(media: Path, scratch: Path, sandbox: Sandbox, watch: Callable[[
     `watch` is called now and then, and what it raises ends the decoding. Raises VideoNotFound, SpeechUnavailable when it
     takes too long, ProjectApiError when the file cannot be read, and DiskFull.
     """
-    reading = ["-protocol_whitelist", "fd", "-format_whitelist", CONTAINERS, "-fd", str(FIRST_INPUT), "-i", "fd:"]
+    reading = [*ffmpeg_command(), *untrusted_input()]
     # What begins after the pictures keeps its time; silence stands before it.
     wanted = ["-map", "0:a:0", "-af", f"aresample={SAMPLE_RATE}:async=1:first_pts=0", "-ac", "1", "-c:a", "pcm_s16le"]
     first_picture = ["-map", "0:V:0", "-frames:v", "1", "-f", "null", "-"]
-    if _runs([*ffmpeg_command(), *reading, *wanted, _SOUND], media, scratch, sandbox, watch):
+    if _runs([*reading, *wanted, _SOUND], media, scratch, sandbox, watch):
         return scratch / _SOUND
-    if _runs([*ffmpeg_command(), *reading, *first_picture], media, scratch, sandbox, watch):
+    if _runs([*reading, *first_picture], media, scratch, sandbox, watch):
         return None
     _log.error("the sound of %s cannot be read", media.name)
     raise errors.ProjectApiError(_BROKEN)

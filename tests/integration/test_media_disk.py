@@ -198,7 +198,7 @@ def test_a_host_that_deletes_its_disk_is_warned_of_once(
 ) -> None:
     monkeypatch.setattr(disk_notice, "is_mounted", lambda folder: mounted)
 
-    disk_notice.announce(parts.media_disk, media_dir, on_heroku=host == "heroku", on_render=host == "render")
+    disk_notice.announce_disk(parts.media_disk, media_dir, on_heroku=host == "heroku", on_render=host == "render")
 
     assert messages(notices).count("deletes its disk at every restart") == said
 
