@@ -82,7 +82,7 @@ def processes_started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 @pytest.mark.parametrize(("seconds", "frame"), [(0.0, 0), (0.03, 0), (0.04, 1), (1.5, 37), (2.0, 50), (3.96, 99), (99.0, 99)])
 def test_a_frame_is_what_is_seen_at_that_time(looks: Looks, numbered: Video, seconds: float, frame: int) -> None:
-    assert abs(frame_number(looks.frame_at(numbered, seconds)) - frame) <= 1
+    assert frame_number(looks.frame_at(numbered, seconds)) == frame
 
 
 def test_where_the_pictures_end_before_the_sound_the_last_one_is_seen(
