@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -29,7 +30,7 @@ from projectapi.media.disk_marker import MarkerFile
 from projectapi.media.disk_notice import SameDiskCheck, announce_disk
 from projectapi.media.looking import Looks
 from projectapi.project import FRESH_START
-from projectapi.protocols import Backend, DatabaseSchema, MediaDisk
+from projectapi.protocols import Backend, Check, DatabaseSchema, MediaDisk
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.stores.announced import Announced, Owners
@@ -137,19 +138,30 @@ def _backend(
         housekeeping=MongoHousekeeping(database, retry, videos, announce, disk),
         retention=_retention(config),
         schema=schema,
-        # What `/health/ready` looks at, in this order; further checks go here.
-        checks=(
-            DatabaseCheck(database, circuit),
-            NoCacheCheck() if engine is None else CacheCheck(engine),
-            DiskCheck(config.media_dir, config.max_upload_bytes),
-            SameDiskCheck(disk),
-            SchemaCheck(schema),
-        ),
+        checks=_checks(config, database, circuit, engine, disk, schema),
         prepare=partial(_prepare, schema, engine),
         close=partial(_close, client, redis_client),
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
         max_upload_bytes=config.max_upload_bytes,
+    )
+
+
+def _checks(
+    config: Config,
+    database: Database[dict[str, Any]],
+    circuit: DatabaseCircuit,
+    engine: CacheEngine | None,
+    disk: MediaDisk,
+    schema: MongoDatabaseSchema,
+) -> Sequence[Check]:
+    """Return what `/health/ready` looks at, in this order; further checks go here."""
+    return (
+        DatabaseCheck(database, circuit),
+        NoCacheCheck() if engine is None else CacheCheck(engine),
+        DiskCheck(config.media_dir, config.max_upload_bytes),
+        SameDiskCheck(disk),
+        SchemaCheck(schema),
     )
 
 

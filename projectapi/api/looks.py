@@ -6,25 +6,30 @@ never change and need not be asked for again; under any other a new video may st
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, request
 
+from projectapi.api.bodies import query
 from projectapi.api.context import backend, project_key
-from projectapi.errors import NotFound, VideoNotFound
-from projectapi.project import PEAKS_PER_SECOND, Video
+from projectapi.api.documentation import documented, file_of, plain
+from projectapi.errors import DiskFull, MediaBusy, NotFound, VideoLost, VideoNotFound
+from projectapi.project import Video
 from projectapi.schemas.filmstrips import filmstrip_document, filmstrip_track
-from projectapi.schemas.loading import invalid
+from projectapi.schemas.looks import FilmstripIndex, LookRequest, WaveformPeaks, WaveformRequest
 from projectapi.schemas.waveforms import waveform_document
 
 blueprint = Blueprint("looks", __name__)
 
 _FOR_EVER_SECONDS = 365 * 24 * 3600
-_PEAKS_DEFAULT = 20
+_WAVEFORM = WaveformRequest()
+
+LOOKING = (NotFound, VideoNotFound, VideoLost, MediaBusy, DiskFull)
+"""What may become of asking for a look."""
 
 
 @blueprint.get("/media/<project_id>/filmstrip.jpg")
+@documented(answer=file_of("image/jpeg"), query=LookRequest, headers=("If-None-Match",), errors=LOOKING)
 def get_filmstrip(project_id: str) -> Response:
     """Return the sheet with all pictures of the filmstrip."""
     video = _video(project_id)
@@ -32,6 +37,7 @@ def get_filmstrip(project_id: str) -> Response:
 
 
 @blueprint.get("/media/<project_id>/filmstrip.json")
+@documented(answer=plain(FilmstripIndex), query=LookRequest, headers=("If-None-Match",), errors=LOOKING)
 def get_filmstrip_index(project_id: str) -> Response:
     """Return where on the sheet which time is."""
     video = _video(project_id)
@@ -40,6 +46,7 @@ def get_filmstrip_index(project_id: str) -> Response:
 
 
 @blueprint.get("/media/<project_id>/filmstrip.vtt")
+@documented(answer=file_of("text/vtt"), query=LookRequest, headers=("If-None-Match",), errors=LOOKING)
 def get_filmstrip_track(project_id: str) -> Response:
     """Return where on the sheet which time is, as a WebVTT track that video players read."""
     video = _video(project_id)
@@ -48,19 +55,17 @@ def get_filmstrip_track(project_id: str) -> Response:
 
 
 @blueprint.get("/media/<project_id>/waveform")
+@documented(answer=plain(WaveformPeaks), query=WaveformRequest, headers=("If-None-Match",), errors=LOOKING)
 def get_waveform(project_id: str) -> Response:
     """Return the peaks of the sound, as audiowaveform writes them and wavesurfer and peaks.js read them."""
-    wanted = request.args.get("peaks_per_second", str(_PEAKS_DEFAULT))
-    if wanted not in map(str, PEAKS_PER_SECOND):
-        raise _wrong("peaks_per_second", "One of " + ", ".join(map(str, PEAKS_PER_SECOND)) + " is expected.")
+    wanted = query(_WAVEFORM)["peaks_per_second"]
     video = _video(project_id)
-    document = waveform_document(backend().looks.waveform_of(video, int(wanted)))
+    document = waveform_document(backend().looks.waveform_of(video, wanted))
     return _kept(Response(document, mimetype="application/json"), video, f"waveform-{wanted}")
 
 
-def frame_at(project_id: str) -> Response:
-    """Return what is seen at the time ``t`` of the query, in seconds; after the end it is the last picture."""
-    seconds = _seconds(request.args.get("t", ""))
+def frame_at(project_id: str, seconds: float) -> Response:
+    """Return what is seen at this time; after the end it is the last picture."""
     video = _video(project_id)
     hundredths = round(min(seconds, video.duration) * 100)
     return _picture(backend().looks.frame_at(video, seconds), video, f"frame-{hundredths}")
@@ -79,20 +84,6 @@ def _sheet_address(project_id: str, video: Video) -> str:
 
 def _version(video: Video) -> str:
     return video.sha256[:16]
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise _wrong("t", "A time in seconds, from 0 on, is expected.")
-    return seconds
-
-
-def _wrong(field: str, message: str) -> Exception:
-    return invalid([{"type": "value_error", "loc": ["query", field], "msg": message}])
 
 
 def _picture(path: Path, video: Video, what: str) -> Response:

@@ -9,11 +9,11 @@ from typing import cast
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import FileStorage
 
-from projectapi.api.bodies import form, json_body
+from projectapi.api.bodies import form, json_body, query
 from projectapi.api.context import backend, owner, project_key
 from projectapi.api.documentation import documented, enveloped, file_form_of, file_of, form_of, json_body_of
 from projectapi.api.envelope import success
-from projectapi.api.looks import frame_at
+from projectapi.api.looks import LOOKING, frame_at
 from projectapi.api.ranges import file_with_ranges
 from projectapi.api.uploading import UploadRequest
 from projectapi.errors import (
@@ -27,11 +27,13 @@ from projectapi.errors import (
     ProjectNotFound,
     SpeechUnavailable,
     ThumbnailNotFound,
+    VideoLost,
     VideoNotFound,
     VideoTooLarge,
 )
 from projectapi.project import ProjectKey, Segment, Video
 from projectapi.schemas.loading import invalid
+from projectapi.schemas.looks import FrameRequest
 from projectapi.schemas.requests import MediaForm, RemoveFillersRequest, TrimRequest, span_of
 from projectapi.schemas.shapes.media import TrimmedVideo, UploadedVideo, VideoWithoutFillers
 from projectapi.timeline.cut import without
@@ -40,12 +42,12 @@ log = logging.getLogger("projectapi.media")
 
 blueprint = Blueprint("media", __name__)
 
-_NO_VIDEO = (ProjectNotFound, ProjectNotCarriedOver, VideoNotFound)
+_NO_VIDEO = (ProjectNotFound, ProjectNotCarriedOver, VideoNotFound, VideoLost)
 _CUTTING = (*_NO_VIDEO, MediaBusy, DiskFull)
 _UPLOADING = (ProjectNotFound, ProjectNotCarriedOver, InvalidVideo, VideoTooLarge, MediaBusy, DiskFull)
 _FILE_HEADERS = ("Range", "If-Range", "If-None-Match")
 
-_FORM, _TRIM, _FILLERS = MediaForm(), TrimRequest(), RemoveFillersRequest()
+_FORM, _TRIM, _FILLERS, _FRAME = MediaForm(), TrimRequest(), RemoveFillersRequest(), FrameRequest()
 
 
 @blueprint.post("/media/upload")
@@ -96,7 +98,7 @@ def record_video(key: ProjectKey, video: Video) -> Video | None:
 
 
 @blueprint.get("/media/<project_id>/video")
-@documented(answer=file_of("video/*"), headers=_FILE_HEADERS, errors=(NotFound, VideoNotFound))
+@documented(answer=file_of("video/*"), headers=_FILE_HEADERS, errors=(NotFound, VideoNotFound, VideoLost))
 def get_video(project_id: str) -> Response:
     """Return the original video, whole or the range that was asked for."""
     video = video_of(project_key(project_id))
@@ -105,11 +107,12 @@ def get_video(project_id: str) -> Response:
 
 
 @blueprint.get("/media/<project_id>/thumbnail")
-@documented(answer=file_of("image/jpeg"), headers=_FILE_HEADERS, errors=(NotFound, ThumbnailNotFound))
+@documented(answer=file_of("image/jpeg"), query=FrameRequest, headers=_FILE_HEADERS, errors=(*LOOKING, ThumbnailNotFound))
 def get_thumbnail(project_id: str) -> Response:
     """Return a picture of the video, or what is seen in it at the time ``t`` in seconds."""
-    if "t" in request.args:
-        return frame_at(project_id)
+    seconds = query(_FRAME)["t"]
+    if seconds is not None:
+        return frame_at(project_id, seconds)
     video = backend().projects.get_summary(project_key(project_id)).video
     if video is None:
         raise ThumbnailNotFound

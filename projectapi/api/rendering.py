@@ -8,7 +8,7 @@ from projectapi.api.bodies import query
 from projectapi.api.context import backend, project_key
 from projectapi.api.documentation import documented, enveloped
 from projectapi.api.envelope import success
-from projectapi.errors import DiskFull, MediaBusy, ValidationFailed, VideoNotFound
+from projectapi.errors import DiskFull, MediaBusy, ValidationFailed, VideoLost, VideoNotFound
 from projectapi.project import Segment
 from projectapi.schemas.loading import invalid
 from projectapi.schemas.requests import PreviewRequest
@@ -17,7 +17,7 @@ from projectapi.timeline.cut import main_layer_segments
 blueprint = Blueprint("rendering", __name__, url_prefix="/timeline")
 
 _PREVIEW = PreviewRequest()
-_RENDERING = (VideoNotFound, ValidationFailed, MediaBusy, DiskFull)
+_RENDERING = (VideoNotFound, VideoLost, ValidationFailed, MediaBusy, DiskFull)
 
 
 @blueprint.post("/<project_id>/render-preview")
