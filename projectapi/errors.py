@@ -8,7 +8,9 @@ film editor understands. The tree::
     ├── BadRequest                      400  bad_request
     │   ├── MalformedJson               400  malformed_json
     │   ├── InvalidPrecondition         400  invalid_precondition
-    │   └── InvalidVideo                400  invalid_video
+    │   ├── InvalidVideo                400  invalid_video
+    │   └── UploadIncomplete            400  upload_incomplete
+    ├── MetricsClosed                   401  metrics_closed
     ├── NotFound                        404  not_found
     │   ├── ProjectNotFound             404  project_not_found
     │   │   └── ProjectNotCarriedOver   404  project_not_carried_over
@@ -16,10 +18,14 @@ film editor understands. The tree::
     │   │   └── VideoLost               410  video_lost
     │   ├── ThumbnailNotFound           404  thumbnail_not_found
     │   ├── TimelineVersionNotFound     404  timeline_version_not_found
-    │   └── TranscriptionNotFound       404  transcription_not_found
+    │   ├── TranscriptionNotFound       404  transcription_not_found
+    │   └── UploadNotFound              404  upload_not_found
     ├── MethodNotAllowed                405  method_not_allowed
     ├── Conflict                        409  conflict
+    │   └── UploadOffsetConflict        409  upload_offset_conflict
+    ├── UploadExpired                   410  upload_expired
     ├── PreconditionFailed              412  precondition_failed
+    │   └── UnknownTusVersion           412  unknown_tus_version
     ├── BodyTooLarge                    413  body_too_large
     │   ├── TimelineTooLarge            413  timeline_too_large
     │   └── VideoTooLarge               413  video_too_large
@@ -27,6 +33,8 @@ film editor understands. The tree::
     ├── RangeNotSatisfiable             416  range_not_satisfiable
     ├── ValidationFailed                422  validation_failed
     │   └── IdempotencyKeyReused        422  idempotency_key_reused
+    ├── UploadLocked                    423  upload_locked
+    ├── ChecksumMismatch                460  checksum_mismatch
     ├── TooManyRequests                 429  too_many_requests
     ├── NotOffered                      501  not_offered
     ├── Unavailable                     503  unavailable
@@ -118,6 +126,24 @@ class InvalidVideo(BadRequest):
     sentence = "Invalid file type. Only MP4, MOV, AVI, MKV files are allowed."
 
 
+class UploadIncomplete(BadRequest):
+    """The body ended, or stood still, before all bytes that were announced had come."""
+
+    code = "upload_incomplete"
+    sentence = "The upload broke off before its end. The project is unchanged; please upload the video again."
+
+
+class MetricsClosed(ProjectApiError):
+    """The request lacks the token with which the numbers of the server may be read."""
+
+    code = "metrics_closed"
+    status = 401
+    sentence = (
+        "The numbers of this server are for those who run it: send the token of its setting METRICS_TOKEN as a bearer token. "
+        "In production nobody can read them while that setting is missing."
+    )
+
+
 class NotFound(ProjectApiError):
     """Nothing lives at this address."""
 
@@ -183,6 +209,13 @@ class TranscriptionNotFound(NotFound):
     sentence = "Transcription not found"
 
 
+class UploadNotFound(NotFound):
+    """No resumable upload has this address: it was ended, swept away, or belongs to somebody else."""
+
+    code = "upload_not_found"
+    sentence = "There is no such upload (any more). Please begin the upload again."
+
+
 class MethodNotAllowed(ProjectApiError):
     """The address exists and does not know this method."""
 
@@ -199,6 +232,21 @@ class Conflict(ProjectApiError):
     sentence = "This cannot be done in the state that things are in now."
 
 
+class UploadOffsetConflict(Conflict):
+    """The bytes that were sent do not begin where those that the server has end (tus 1.0, PATCH)."""
+
+    code = "upload_offset_conflict"
+    sentence = "The server has another number of bytes of this upload. Ask for its offset and go on from there."
+
+
+class UploadExpired(ProjectApiError):
+    """The resumable upload was left alone for too long."""
+
+    code = "upload_expired"
+    status = 410
+    sentence = "This upload was left unfinished for too long and is gone. Please begin it again."
+
+
 class PreconditionFailed(ProjectApiError):
     """Somebody else saved first: the version named in ``If-Match`` is no longer the current one."""
 
@@ -208,6 +256,13 @@ class PreconditionFailed(ProjectApiError):
         "Somebody else saved a newer version in the meantime (perhaps you, in another tab). Nothing was overwritten: load "
         "the current version, or save again without a precondition; both stay in the history."
     )
+
+
+class UnknownTusVersion(PreconditionFailed):
+    """The header ``Tus-Resumable`` is missing or names a version other than 1.0.0."""
+
+    code = "unknown_tus_version"
+    sentence = "Resumable uploads need the header Tus-Resumable: 1.0.0."
 
 
 class BodyTooLarge(ProjectApiError):
@@ -264,6 +319,26 @@ class IdempotencyKeyReused(ValidationFailed):
 
     code = "idempotency_key_reused"
     sentence = "This Idempotency-Key belongs to another request. Send a new key with each new request."
+
+
+class UploadLocked(ProjectApiError):
+    """Another request is at work on this resumable upload; ``Retry-After`` (seconds) says when to try again."""
+
+    code = "upload_locked"
+    status = 423
+    sentence = "This upload is being worked on. Nothing of it is lost; please try again in a few seconds."
+
+    def __init__(self, sentence: str | None = None, **options: Any) -> None:
+        super().__init__(sentence, **options)
+        self.headers.setdefault("Retry-After", "2")
+
+
+class ChecksumMismatch(ProjectApiError):
+    """The bytes that arrived are not those whose checksum was sent; they were dropped (tus 1.0, checksum)."""
+
+    code = "checksum_mismatch"
+    status = 460
+    sentence = "The bytes were damaged on their way and were dropped. Please send them again."
 
 
 class TooManyRequests(ProjectApiError):

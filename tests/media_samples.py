@@ -81,6 +81,16 @@ def small_mp4_bytes() -> bytes:
         return make_video(Path(folder) / "small.mp4", seconds=1.0).read_bytes()
 
 
+def padded_mp4_bytes(size: int) -> bytes:
+    """Return an MP4 of just this many bytes: the small one and a box of free space (ISO 14496-12, section 8.1.2)."""
+    video = small_mp4_bytes()
+    padding = size - len(video)
+    assert padding >= 8
+    # No two pages of it alike, so that bytes in the wrong place show.
+    free = b"".join(number.to_bytes(8, "big") for number in range(padding // 8))
+    return video + padding.to_bytes(4, "big") + b"free" + free.ljust(padding - 8, b"-")[: padding - 8]
+
+
 def frame_times(path: Path) -> list[float]:
     """Decode the whole video and return the time of every frame, in seconds."""
     import av

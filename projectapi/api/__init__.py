@@ -9,6 +9,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from projectapi.api import (
+    access,
     auth,
     cors,
     docs,
@@ -18,7 +19,9 @@ from projectapi.api import (
     idempotency,
     looks,
     media,
+    metrics,
     performance,
+    playback,
     projects,
     rate_limits,
     rendering,
@@ -26,9 +29,28 @@ from projectapi.api import (
     timeline,
     tracing,
     transcriptions,
+    uploads,
+    whole_uploads,
 )
 from projectapi.api.json_provider import StrictJSONProvider
 from projectapi.api.uploading import UploadRequest
+
+_ROOMS = (
+    errors,
+    health,
+    metrics,
+    docs,
+    auth,
+    projects,
+    timeline,
+    rendering,
+    media,
+    looks,
+    whole_uploads,
+    uploads,
+    playback,
+    transcriptions,
+)
 
 
 def init_app(
@@ -40,6 +62,7 @@ def init_app(
     redis_pool: Any,
     trusted_proxies: int,
     strict_transport: bool,
+    access_log: bool,
 ) -> None:
     """Give `app` the whole API; it finds the parts that it works with in ``app.extensions["projectapi"]``."""
     app.request_class = UploadRequest
@@ -53,7 +76,7 @@ def init_app(
     if rate_limits_per_client:
         rate_limits.init_app(app, rate_limits_per_client, redis_pool)
     idempotency.init_app(app)
-    for room in (errors, health, docs, auth, projects, timeline, rendering, media, looks, transcriptions):
+    for room in _ROOMS:
         app.register_blueprint(room.blueprint)
     health.init_app(app)
     performance.init_app(app)
@@ -62,3 +85,5 @@ def init_app(
         fast_reads.init_app(app, app.extensions["projectapi"], cors_origins, strict_transport=strict_transport)
     if trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=trusted_proxies)  # type: ignore[method-assign]
+    # The outermost of all: it knows when a request came in, and gives it its id.
+    access.init_app(app, app.extensions["projectapi"].metrics, access_log)

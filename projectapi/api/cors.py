@@ -11,7 +11,11 @@ from collections.abc import Collection
 from flask import Flask, Response, request
 
 _METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
-_EXPOSED = "Age, Content-Disposition, ETag, Link, Location, Retry-After, Server-Timing, Warning, X-Cache, X-Request-Id"
+_EXPOSED = (
+    "Accept-Ranges, Age, Content-Disposition, Content-Range, ETag, Link, Location, Retry-After, Server-Timing, "
+    "Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Concat, Upload-Expires, "
+    "Upload-Length, Upload-Metadata, Upload-Offset, Warning, X-Cache, X-Request-Id"
+)
 
 
 def init_app(app: Flask, origins: Collection[str]) -> None:

@@ -21,6 +21,7 @@ from projectapi.api.context import owner_of
 from projectapi.api.reading import JSON, Representation, Wanted, next_link, represent
 from projectapi.project import HISTORY_LIMIT_DEFAULT, ListQuery, ProjectKey
 from projectapi.protocols import Answer, Backend
+from projectapi.request_id import request_id
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -80,7 +81,7 @@ class FastReads:
             headers.append(next_link(environ["PATH_INFO"], {}, answer.next))
         if status == 200:
             headers.append(("Content-Length", str(len(body))))
-        headers += tracing.headers_for(tracing.request_id_of(environ.get("HTTP_X_REQUEST_ID", "")))
+        headers += tracing.headers_for(request_id.get())
         secure = self._strict_transport and environ["wsgi.url_scheme"] == "https"
         headers += security.headers_for(JSON if status == 200 else "", secure)
         headers += cors.headers_for(environ.get("HTTP_ORIGIN"), self._origins)
@@ -91,6 +92,7 @@ class FastReads:
         path: str = environ["PATH_INFO"]
         answers = self._backend.answers
         if path in ("/projects", "/projects/"):
+            environ[tracing.ROUTE] = "/projects/"
             query = ListQuery(owner=owner_of(environ.get("HTTP_X_USER_ID", "")))
             return lambda tags: answers.projects(query, tags)
         found = _PROJECT.fullmatch(path)
@@ -102,5 +104,7 @@ class FastReads:
         if history:
             if resource != "timeline":
                 return None
+            environ[tracing.ROUTE] = "/timeline/<project_id>/history"
             return lambda tags: answers.history(key, limit=HISTORY_LIMIT_DEFAULT, skip=0, with_state=False, etags=tags)
+        environ[tracing.ROUTE] = f"/{resource}/<project_id>"
         return partial(answers.project if resource == "projects" else answers.timeline, key)

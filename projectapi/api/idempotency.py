@@ -25,6 +25,10 @@ _KEPT_HEADERS = ("Content-Type", "ETag", "Link", "Location")
 _REPLAYED = "Idempotency-Replayed"
 
 
+BODY_OF_BYTES = "application/offset+octet-stream"
+"""What tus sends: it names where its bytes belong, so that a repetition does no harm, and is too large to be read here."""
+
+
 def init_app(app: Flask) -> None:
     """Let clients of `app` repeat requests without harm."""
     app.before_request(_begin)
@@ -39,8 +43,10 @@ def write_id() -> str | None:
 
 def _begin() -> Response | None:
     sent = request.headers.get("Idempotency-Key")
-    # What no handler answers does nothing that would have to be remembered.
-    if sent is None or request.method not in ("POST", "PATCH") or request.routing_exception is not None:
+    if sent is None or request.method not in ("POST", "PATCH") or request.mimetype == BODY_OF_BYTES:
+        return None
+    if request.routing_exception is not None:
+        # What no handler answers does nothing that would have to be remembered.
         return None
     if not _KEY.fullmatch(sent):
         message = "1 to 255 printable ASCII characters without spaces are allowed."

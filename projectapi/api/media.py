@@ -15,7 +15,7 @@ from projectapi.api.documentation import documented, enveloped, file_form_of, fi
 from projectapi.api.envelope import success
 from projectapi.api.looks import LOOKING, frame_at
 from projectapi.api.ranges import file_with_ranges
-from projectapi.api.uploading import UploadRequest
+from projectapi.api.uploading import UploadRequest, reading_form
 from projectapi.errors import (
     DiskFull,
     InvalidVideo,
@@ -27,6 +27,7 @@ from projectapi.errors import (
     ProjectNotFound,
     SpeechUnavailable,
     ThumbnailNotFound,
+    UploadIncomplete,
     VideoLost,
     VideoNotFound,
     VideoTooLarge,
@@ -42,23 +43,24 @@ log = logging.getLogger("projectapi.media")
 
 blueprint = Blueprint("media", __name__)
 
-_NO_VIDEO = (ProjectNotFound, ProjectNotCarriedOver, VideoNotFound, VideoLost)
-_CUTTING = (*_NO_VIDEO, MediaBusy, DiskFull)
-_UPLOADING = (ProjectNotFound, ProjectNotCarriedOver, InvalidVideo, VideoTooLarge, MediaBusy, DiskFull)
-_FILE_HEADERS = ("Range", "If-Range", "If-None-Match")
+NO_VIDEO = (ProjectNotFound, ProjectNotCarriedOver, VideoNotFound, VideoLost)
+_CUTTING = (*NO_VIDEO, MediaBusy, DiskFull)
+UPLOADING = (ProjectNotFound, ProjectNotCarriedOver, InvalidVideo, UploadIncomplete, VideoTooLarge, MediaBusy, DiskFull)
+FILE_HEADERS = ("Range", "If-Range", "If-None-Match")
 
 _FORM, _TRIM, _FILLERS, _FRAME = MediaForm(), TrimRequest(), RemoveFillersRequest(), FrameRequest()
 
 
 @blueprint.post("/media/upload")
-@documented(answer=enveloped(UploadedVideo), body=file_form_of(MediaForm), errors=_UPLOADING)
+@documented(answer=enveloped(UploadedVideo), body=file_form_of(MediaForm), errors=UPLOADING)
 def upload_video() -> Response:
     """Store a video as the project's, in place of the one it had."""
     videos = backend().videos
-    with videos.receive(request.content_length) as part:
+    with videos.receive(request.content_length) as part, backend().metrics.receiving(part):
         cast(UploadRequest, request).receive_into(part, backend().max_upload_bytes)
-        file = _uploaded_file()
-        if file.stream is not part:
+        with reading_form():
+            file = _uploaded_file()
+        if cast(object, file.stream) is not part:
             # Only the first file of the body went to the disk.
             message = "The first file of the form must be in this field."
             raise invalid([{"type": "value_error", "loc": ["body", "file"], "msg": message}])
@@ -97,17 +99,8 @@ def record_video(key: ProjectKey, video: Video) -> Video | None:
     return replaced
 
 
-@blueprint.get("/media/<project_id>/video")
-@documented(answer=file_of("video/*"), headers=_FILE_HEADERS, errors=(NotFound, VideoNotFound, VideoLost))
-def get_video(project_id: str) -> Response:
-    """Return the original video, whole or the range that was asked for."""
-    video = video_of(project_key(project_id))
-    name = f"video_{project_id}.{video.path.rpartition('.')[2]}"
-    return file_with_ranges(backend().videos.path_of(video), video.content_type, etag=video.sha256, name=name)
-
-
 @blueprint.get("/media/<project_id>/thumbnail")
-@documented(answer=file_of("image/jpeg"), query=FrameRequest, headers=_FILE_HEADERS, errors=(*LOOKING, ThumbnailNotFound))
+@documented(answer=file_of("image/jpeg"), query=FrameRequest, headers=FILE_HEADERS, errors=(*LOOKING, ThumbnailNotFound))
 def get_thumbnail(project_id: str) -> Response:
     """Return a picture of the video, or what is seen in it at the time ``t`` in seconds."""
     seconds = query(_FRAME)["t"]
@@ -125,7 +118,7 @@ def get_thumbnail(project_id: str) -> Response:
 
 
 @blueprint.get("/static/<path:path>")
-@documented(answer=file_of("*/*"), headers=_FILE_HEADERS, errors=(NotFound,), stores=False)
+@documented(answer=file_of("*/*"), headers=FILE_HEADERS, errors=(NotFound,), stores=False)
 def get_static_file(path: str) -> Response:
     """Return a file of the media folder."""
     file = backend().videos.static_path(path)
@@ -140,7 +133,7 @@ def refuse_others_file(path: str) -> None:
 
 
 @blueprint.post("/media/transcribe")
-@documented(answer=None, body=form_of(MediaForm), errors=(*_NO_VIDEO, SpeechUnavailable))
+@documented(answer=None, body=form_of(MediaForm), errors=(*NO_VIDEO, SpeechUnavailable))
 def transcribe() -> Response:
     """Say that nothing listens here, once the project and its video are known to exist."""
     video_of(project_key(form(_FORM)["project_id"]))

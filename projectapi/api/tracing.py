@@ -8,17 +8,22 @@ import time
 
 from flask import Flask, Response, g, request
 
+from projectapi.request_id import request_id
+
+ROUTE = "projectapi.route"
+"""The key of WSGI's environment under which the template of the request's address is noted, for the metrics."""
+
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 def init_app(app: Flask) -> None:
-    """Give every request of `app` its id: the client's `X-Request-Id` if that is fit for a log, else a new one."""
+    """Let every answer of `app` carry the id of its request, which `AccessLog` gave it."""
     app.before_request(_remember_id)
     app.after_request(_add_headers)
 
 
 def request_id_of(sent: str) -> str:
-    """Return the id of a request whose client sent `sent`."""
+    """Return the id of a request: what its client `sent` as `X-Request-Id` if that is fit for a log, else a new one."""
     return sent if _ACCEPTABLE.fullmatch(sent) else secrets.token_hex(8)
 
 
@@ -29,7 +34,9 @@ def headers_for(request_id: str) -> list[tuple[str, str]]:
 
 def _remember_id() -> None:
     g.started = time.perf_counter()
-    g.request_id = request_id_of(request.headers.get("X-Request-Id", ""))
+    g.request_id = request_id.get()
+    if request.url_rule is not None:
+        request.environ[ROUTE] = request.url_rule.rule
 
 
 def _add_headers(response: Response) -> Response:

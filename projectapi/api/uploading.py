@@ -1,13 +1,24 @@
-"""How an upload's bytes reach their part file without a detour: Flask's request, with a place for the file to go."""
+"""How an upload's bytes reach the disk without a detour: straight from the socket into a part file."""
 
 from __future__ import annotations
 
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any, cast
 
-from flask import Request
+from flask import Request, request
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.wsgi import get_input_stream
 
+from projectapi.errors import UploadIncomplete
 from projectapi.project import FORM_OVERHEAD_BYTES
 from projectapi.protocols import IncomingFile
+
+_CHUNK_BYTES = 256 * 1024
+_LOOK_UP_SECONDS = 2.0
+_SILENCE_SECONDS = 60.0
 
 
 class UploadRequest(Request):
@@ -26,3 +37,59 @@ class UploadRequest(Request):
         if part is not None:
             return cast(IO[bytes], part)
         return super()._get_file_stream(*args, **options)
+
+
+def body_chunks(gives_way: Callable[[], bool] = bool) -> Iterator[bytes]:
+    """Yield the request's body as it comes, whatever its size, a quarter of a megabyte at most at a time.
+
+    Raises UploadIncomplete when fewer bytes come than were announced, when nothing comes for a minute, and as soon as nothing
+    comes for two seconds while `gives_way` says that somebody else waits: a client that lost its network cannot say goodbye.
+    """
+    stream = get_input_stream(request.environ)
+    received = 0
+    with _socket_waiting(_LOOK_UP_SECONDS):
+        while data := _next_chunk(stream, gives_way):
+            received += len(data)
+            yield data
+    # gunicorn ends the body quietly where the connection ended.
+    if request.content_length is not None and received < request.content_length:
+        raise UploadIncomplete
+
+
+def _next_chunk(stream: IO[bytes], gives_way: Callable[[], bool]) -> bytes:
+    silent_since = time.monotonic()
+    while True:
+        try:
+            return stream.read(_CHUNK_BYTES)
+        except TimeoutError as error:
+            if gives_way() or time.monotonic() - silent_since > _SILENCE_SECONDS:
+                raise UploadIncomplete from error
+        except Exception as error:
+            # A broken connection, or a body that is not well formed, for which servers have errors of their own.
+            raise UploadIncomplete from error
+
+
+@contextmanager
+def reading_form() -> Iterator[None]:
+    """Raise UploadIncomplete when the connection breaks, or is silent for a minute, while a form is read in this block."""
+    with _socket_waiting(_SILENCE_SECONDS):
+        try:
+            yield
+        except ClientDisconnected as error:
+            # Werkzeug's word for every error of the connection.
+            raise UploadIncomplete from error
+
+
+@contextmanager
+def _socket_waiting(seconds: float) -> Iterator[None]:
+    """Let reads from a silent client end with TimeoutError, where the server lends us its socket."""
+    connection: socket.socket | None = request.environ.get("gunicorn.socket")
+    if connection is None:
+        yield
+        return
+    before = connection.gettimeout()
+    connection.settimeout(seconds)
+    try:
+        yield
+    finally:
+        connection.settimeout(before)

@@ -37,13 +37,18 @@ class CircuitBreaker:
                 self._open_until = now + self._pause_seconds
         return True
 
-    def failed(self) -> None:
-        """Open, or stay open for another pause."""
+    def failed(self) -> bool:
+        """Open, or stay open for another pause; tell whether this call opened it."""
         with self._lock:
+            was_closed = self._open_until is None
             self._open_until = self._monotonic() + self._pause_seconds
+            return was_closed
 
-    def succeeded(self) -> None:
-        """Close."""
-        if self._open_until is not None:
-            with self._lock:
-                self._open_until = None
+    def succeeded(self) -> bool:
+        """Close; tell whether this call did."""
+        if self._open_until is None:
+            return False
+        with self._lock:
+            was_open = self._open_until is not None
+            self._open_until = None
+            return was_open

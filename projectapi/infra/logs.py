@@ -1,11 +1,17 @@
-"""Logging: readable lines, each with the id of its request, and no connection string's secrets."""
+"""Logging: one line per event, readable or JSON, each with the id of its request, and no connection string's secrets."""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
-from flask import g, has_request_context
+import orjson
+
+from projectapi.request_id import request_id
 
 _CREDENTIALS = re.compile(r"((?:mongodb(?:\+srv)?|rediss?)://)\S*@|(?<=://)[^/?#\s]*@")
 """User and password in a URL. In a connection string they reach to the last @, whatever somebody forgot to encode."""
@@ -17,7 +23,10 @@ _LINE = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
 def mask(text: str) -> str:
     """Return `text` without the users and passwords in its URLs, and without the values of ``password=`` and ``pwd=``."""
-    return _PASSWORD.sub(r"\1***", _CREDENTIALS.sub(r"\1***@", text))
+    # The searches cost more than most lines take to write.
+    if "://" in text:
+        text = _CREDENTIALS.sub(r"\1***@", text)
+    return _PASSWORD.sub(r"\1***", text) if "=" in text else text
 
 
 class RequestIdFilter(logging.Filter):
@@ -25,7 +34,7 @@ class RequestIdFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, completed."""
-        record.request_id = g.get("request_id", "-") if has_request_context() else "-"
+        record.request_id = request_id.get()
         return True
 
 
@@ -41,11 +50,41 @@ class MaskingFormatter(logging.Formatter):
         return mask(self._inner.format(record))
 
 
-def set_up_logging(level: str) -> None:
-    """Send the log of this process to standard error: ours from `level` up, other libraries' from WARNING up."""
+class JsonFormatter(MaskingFormatter):
+    """Formats a record as one JSON object, secrets masked, with what the caller passed as ``extra={"fields": {...}}``."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.Formatter())
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of JSON."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "requestId": request_id.get(),
+            "process": record.process,
+            "message": mask(record.getMessage()),
+        }
+        fields: Mapping[str, Any] = getattr(record, "fields", {})
+        line.update({name: mask(value) if isinstance(value, str) else value for name, value in fields.items()})
+        if record.exc_info:
+            line["exception"] = mask(self.formatException(record.exc_info))
+        try:
+            return orjson.dumps(line, default=str).decode()
+        except orjson.JSONEncodeError:
+            # Lone surrogates, large integers: a line must not be lost for what it quotes.
+            return json.dumps(line, default=str)
+
+
+def set_up_logging(level: str, log_format: str = "text") -> None:
+    """Send the log of this process to standard error: ours from `level` up, other libraries' from WARNING up.
+
+    `log_format` is ``text`` or ``json``.
+    """
     handler = logging.StreamHandler()
     handler.addFilter(RequestIdFilter())
-    handler.setFormatter(MaskingFormatter(logging.Formatter(_LINE)))
+    handler.setFormatter(JsonFormatter() if log_format == "json" else MaskingFormatter(logging.Formatter(_LINE)))
     ours, root = logging.getLogger("projectapi"), logging.getLogger()
     ours.setLevel(level)
     # In place of what an earlier application of this process put there; handlers of others stay.
@@ -55,6 +94,15 @@ def set_up_logging(level: str) -> None:
     if not root.handlers:
         root.addHandler(handler)
         root.setLevel(logging.WARNING)
+    # The driver's own log quotes whole documents from DEBUG up, whoever asked for DEBUG.
+    logging.getLogger("pymongo").setLevel(logging.WARNING)
+    mask_log_of_gunicorn(log_format)
+
+
+def mask_log_of_gunicorn(log_format: str) -> None:
+    """Let gunicorn's own lines keep secrets too: in their form with ``text``, and like all others with ``json``."""
     for theirs in logging.getLogger("gunicorn.error").handlers:
-        if not isinstance(theirs.formatter, MaskingFormatter):
+        if log_format == "json":
+            theirs.setFormatter(JsonFormatter())
+        elif not isinstance(theirs.formatter, MaskingFormatter):
             theirs.setFormatter(MaskingFormatter(theirs.formatter or logging.Formatter()))

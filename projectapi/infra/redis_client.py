@@ -6,6 +6,7 @@ its exceptions end here: everybody else sees `RedisUnavailable`.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,11 +20,14 @@ from redis.connection import ConnectionPool
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
+from projectapi.infra import metrics
 from projectapi.infra.circuit_breaker import CircuitBreaker
 
 Command = Sequence[str | bytes | int | float]
 Reply = Any
 """What Redis answers, undecoded: bytes, int, None or a list of these."""
+
+log = logging.getLogger("projectapi.cache")
 
 TIMEOUT_SECONDS = 0.2
 BREAKER_PAUSE_SECONDS = 0.75
@@ -151,18 +155,27 @@ class RedisLink:
         try:
             found, replies = self._exchange(server, commands)
         except RedisReplaced:
-            self._breaker.succeeded()
+            self._answered()
             raise
         except (RedisError, OSError) as error:
-            self._breaker.failed()
+            if self._breaker.failed():
+                metrics.count_circuit(is_open=True)
+                cause = type(error).__name__
+                fields = {"event": "circuit", "open": True, "cause": cause}
+                log.warning("circuit opened: Redis failed with %s and is spared for now", cause, extra={"fields": fields})
             # Whatever broke this connection broke the idle ones too; each would otherwise cost a failure of its own.
             self._give_all_back()
             raise RedisUnavailable(type(error).__name__) from error
-        self._breaker.succeeded()
+        self._answered()
         for reply in replies:
             if isinstance(reply, ResponseError):
                 raise RedisUnavailable("Redis refused a command") from reply
         return found, replies
+
+    def _answered(self) -> None:
+        if self._breaker.succeeded():
+            metrics.count_circuit(is_open=False)
+            log.info("circuit closed: Redis answers again", extra={"fields": {"event": "circuit", "open": False}})
 
     def _exchange(self, server: str | None, commands: Sequence[Command]) -> tuple[str, list[Reply]]:
         connection, found, _ = self._lent()

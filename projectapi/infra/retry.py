@@ -18,6 +18,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_befo
 from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, ProjectApiError
 from projectapi.infra.database_circuit import DatabaseCircuit
 from projectapi.infra.driver_errors import is_transient, leaves_outcome_unknown, timed_out, translated
+from projectapi.infra.operation_context import begin_attempt, counted_attempts, tell_of_retry
 
 T = TypeVar("T")
 
@@ -98,7 +99,7 @@ class Retry:
 
     def _run_within(self, seconds: float, operation: Callable[[], T]) -> T:
         try:
-            with translated(), pymongo.timeout(seconds):
+            with translated(), pymongo.timeout(seconds), counted_attempts():
                 result = self._retrying(seconds)(operation)
         except ProjectApiError as error:
             self._circuit.failed(error.__cause__)
@@ -112,5 +113,7 @@ class Retry:
             stop=stop_after_attempt(self._attempts) | stop_before_delay(seconds),
             wait=wait_exponential_jitter(multiplier=self._first_wait_seconds, max=1.0, jitter=self._first_wait_seconds),
             retry=retry_if_exception(is_transient),
+            before=begin_attempt,
+            before_sleep=tell_of_retry,
             reraise=True,
         )

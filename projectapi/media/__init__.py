@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
 from pathlib import Path
 
 from projectapi import errors
 from projectapi.media.file_names import readable_name
-from projectapi.media.incoming import IncomingVideo
+from projectapi.media.incoming import ArrivedVideo, IncomingVideo
 from projectapi.media.probing import EXTENSIONS, inspect_video
+from projectapi.media.resumable import ResumableVideos
 from projectapi.media.sandbox import Sandbox
 from projectapi.media.storage import MediaFolder
 from projectapi.media.trimming import RUN_SECONDS, WAIT_SECONDS, Trimmed, Trimmer
+from projectapi.media.upload_places import UploadPlaces
 from projectapi.project import Segment, Video
 
 __all__ = ["EXTENSIONS", "IncomingVideo", "MediaRoom", "Trimmed"]
@@ -34,6 +37,8 @@ class MediaRoom:
         root: Path,
         max_upload_bytes: int,
         *,
+        uploads_at_once: int = 4,
+        upload_lifetime_seconds: float = 24 * 3600.0,
         inspections_at_once: int = 2,
         trims_at_once: int = 2,
         inspection_wait_seconds: float = 20.0,
@@ -41,6 +46,8 @@ class MediaRoom:
         trim_run_seconds: float = RUN_SECONDS,
     ) -> None:
         self.folder = MediaFolder(root, max_upload_bytes)
+        self._places = UploadPlaces(uploads_at_once)
+        self.resumable = ResumableVideos(self.folder, self._places, lifetime_seconds=upload_lifetime_seconds)
         # Inspections and cuts have places of their own, so that long cuts do not hold up uploads. Who waits for an inspection
         # has uploaded a whole video already and would have to do it again.
         self._inspections = Sandbox(slots=inspections_at_once, wait_seconds=inspection_wait_seconds)
@@ -48,14 +55,17 @@ class MediaRoom:
             self.folder, at_once=trims_at_once, wait_seconds=trim_wait_seconds, run_seconds=trim_run_seconds
         )
 
-    def receive(self, expected_bytes: int | None = None) -> IncomingVideo:
-        """Open a part file to write an upload of about `expected_bytes` into; closing it deletes it unless it was accepted.
+    @contextmanager
+    def receive(self, expected_bytes: int | None = None) -> Iterator[IncomingVideo]:
+        """Lend a part file to write an upload of about `expected_bytes` into; it is deleted unless it was accepted.
 
-        Raises VideoTooLarge and DiskFull, here when the length tells so and else from the part's ``write``.
+        Raises VideoTooLarge and DiskFull, here when the length tells so and else from the part's ``write``, and MediaBusy when
+        this process takes as many uploads as it may already.
         """
-        return self.folder.new_part(expected_bytes)
+        with self._places.taken(), self.folder.new_part(expected_bytes) as part:
+            yield part
 
-    def accept(self, part: IncomingVideo, original_name: str | None) -> Video:
+    def accept(self, part: ArrivedVideo, original_name: str | None) -> Video:
         """Probe a whole upload, make its thumbnail, store both for good and return the record of it.
 
         Raises InvalidVideo, MediaBusy, Unavailable, DiskFull and, when a tool of ours is broken, ProjectApiError; then the

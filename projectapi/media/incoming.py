@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from projectapi import errors
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _UNITS = (("GB", 2**30), ("MB", 2**20), ("KB", 2**10))
 
 
@@ -33,13 +33,30 @@ def video_too_large(limit: int) -> errors.VideoTooLarge:
 
 @contextmanager
 def full_disk_reported() -> Iterator[None]:
-    """Turn "no space left" and "quota exceeded" into DiskFull; other errors of the disk pass."""
+    """Turn "no space left", "quota exceeded" and "file too large for this disk" into DiskFull; others pass."""
     try:
         yield
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise errors.DiskFull from error
         raise
+
+
+class ArrivedVideo(Protocol):
+    """A whole file that is not yet in its place; leaving its ``with`` block deletes it if it is nobody's any more."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+    def sync(self) -> None: ...
+    def move_to(self, target: Path, /) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class IncomingVideo(io.RawIOBase):

@@ -8,8 +8,9 @@
     <root>/incoming/<uuid>.part            uploads on their way
     <root>/work/<random>/                  scratch folders of running tools
     <root>/looks/<uuid>_<what>             what is shown of that original (`looking`); can be made again
+    <root>/uploads/<id>/                   uploads that may break off and go on: see `resumable`
 
-All five are on one file system, so that a file takes its final name by a rename and is never seen half. A file stands in
+All are on one file system, so that a file takes its final name by a rename and is never seen half. A file stands in
 `videos` before the database names it and leaves after the database forgot it: a crash in between leaves a file that nothing
 points to, never a record without its file, and `MediaFolder.sweep` removes such files when they are old.
 """
@@ -29,7 +30,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from projectapi import errors
-from projectapi.media.incoming import IncomingVideo, full_disk_reported, video_too_large
+from projectapi.media.incoming import ArrivedVideo, IncomingVideo, full_disk_reported, video_too_large
 from projectapi.project import FORM_OVERHEAD_BYTES, Video
 
 VIDEOS, THUMBNAILS, TRIMMED, INCOMING, WORK = "videos", "thumbnails", "trimmed", "incoming", "work"
@@ -78,19 +79,24 @@ class MediaFolder:
 
         Raises VideoTooLarge and DiskFull before a byte is taken when the length alone tells so.
         """
-        if expected_bytes is not None and expected_bytes > self.max_upload_bytes + FORM_OVERHEAD_BYTES:
-            raise video_too_large(self.max_upload_bytes)
-        folder = self._made(INCOMING)
-        if expected_bytes is not None and expected_bytes > shutil.disk_usage(folder).free:
-            raise errors.DiskFull
+        if expected_bytes is not None:
+            self.check_room_for(expected_bytes, around=FORM_OVERHEAD_BYTES)
+        folder = self.made(INCOMING)
         path = folder / f"{uuid.uuid4()}.part"
         with _refusal_reported(path):
             return IncomingVideo(path, self.max_upload_bytes)
 
+    def check_room_for(self, size: int, *, around: int = 0) -> None:
+        """Refuse a video of `size` bytes, `around` of which may not be its own. Raises VideoTooLarge, DiskFull."""
+        if size > self.max_upload_bytes + around:
+            raise video_too_large(self.max_upload_bytes)
+        if size > shutil.disk_usage(self.made(INCOMING)).free:
+            raise errors.DiskFull
+
     @contextmanager
     def work_folder(self) -> Iterator[Path]:
         """Lend an empty scratch folder on the same file system and delete it afterwards with all that is in it."""
-        folder = self._made(WORK)
+        folder = self.made(WORK)
         with _refusal_reported(folder):
             path = Path(tempfile.mkdtemp(prefix="run_", dir=folder))
         try:
@@ -98,7 +104,7 @@ class MediaFolder:
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
-    def keep(self, part: IncomingVideo, extension: str, thumbnail: Path | None) -> tuple[str, str | None]:
+    def keep(self, part: ArrivedVideo, extension: str, thumbnail: Path | None) -> tuple[str, str | None]:
         """Give an upload and its thumbnail their lasting names, durably; return both names.
 
         Raises DiskFull; then neither is there.
@@ -110,7 +116,7 @@ class MediaFolder:
         try:
             if thumbnail and thumbnail_name:
                 self.publish(thumbnail, thumbnail_name)
-            part.move_to(self._made(VIDEOS) / Path(video_name).name)
+            part.move_to(self.made(VIDEOS) / Path(video_name).name)
             sync_folder(self.root / VIDEOS)
         except BaseException:
             self._remove(video_name, thumbnail_name)
@@ -123,7 +129,7 @@ class MediaFolder:
         with full_disk_reported():
             with open(finished, "rb") as file:
                 os.fsync(file.fileno())
-            os.replace(finished, self._made(folder) / last)
+            os.replace(finished, self.made(folder) / last)
             sync_folder(self.root / folder)
 
     def trimmed_name(self, video: Video, request: str) -> str:
@@ -188,7 +194,8 @@ class MediaFolder:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def _made(self, name: str) -> Path:
+    def made(self, name: str) -> Path:
+        """Return the folder `name` below the root, made if need be. Raises DiskFull, Unavailable."""
         path = self.root / name
         with _refusal_reported(path):
             path.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from projectapi.protocols.health import Check, Finding, State
 from projectapi.protocols.idempotency import IdempotencyStore, RecordedAnswer, Remembered
 from projectapi.protocols.looks import Filmstrip, VideoLooks, Waveform
 from projectapi.protocols.media_disk import DamagedVideo, DiskMarker, DiskState, FileTrouble, MediaAudit, MediaDisk
+from projectapi.protocols.metrics import Metrics
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.speech import Recogniser, Word
 from projectapi.protocols.timelines import TimelineStore
@@ -27,6 +28,7 @@ from projectapi.protocols.upkeep import (
     SchemaVersions,
     Trashed,
 )
+from projectapi.protocols.uploads import Checksum, ResumableUpload, ResumableUploads, UploadPlan
 
 __all__ = [
     "Answer",
@@ -36,6 +38,7 @@ __all__ = [
     "Cache",
     "CacheStatus",
     "Check",
+    "Checksum",
     "CollectionStatus",
     "DamagedVideo",
     "DatabaseSchema",
@@ -51,18 +54,22 @@ __all__ = [
     "IncomingFile",
     "MediaAudit",
     "MediaDisk",
+    "Metrics",
     "MigrationReport",
     "ProjectStore",
     "PurgeReport",
     "Recogniser",
     "RecordedAnswer",
     "Remembered",
+    "ResumableUpload",
+    "ResumableUploads",
     "SchemaVersions",
     "State",
     "TimelineStore",
     "TranscriptStore",
     "Trashed",
     "TrimmedFile",
+    "UploadPlan",
     "VideoFiles",
     "VideoLooks",
     "Waveform",

@@ -12,10 +12,12 @@ from projectapi.protocols.health import Check
 from projectapi.protocols.idempotency import IdempotencyStore
 from projectapi.protocols.looks import VideoLooks
 from projectapi.protocols.media_disk import MediaAudit, MediaDisk
+from projectapi.protocols.metrics import Metrics
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
 from projectapi.protocols.transcripts import TranscriptStore
 from projectapi.protocols.upkeep import DatabaseSchema, Housekeeping
+from projectapi.protocols.uploads import ResumableUploads
 from projectapi.timeline.retention import RetentionPolicy
 
 
@@ -33,13 +35,17 @@ class Backend:
     media_disk: MediaDisk
     media_audit: MediaAudit
     announce_disk: Callable[[], None]
+    uploads: ResumableUploads
     cache: Cache | None
     housekeeping: Housekeeping
     retention: RetentionPolicy
     schema: DatabaseSchema
     checks: Sequence[Check]
     prepare: Callable[[], None]
+    metrics: Metrics
+    metrics_token: str | None
     close: Callable[[], None]
     version: str
     ownership_enforced: bool
     max_upload_bytes: int
+    x_accel_prefix: str | None = None

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol
 
 from projectapi.project import Segment, Video
 
 
-class IncomingFile(Protocol):
-    """A part file that an upload is written into; closing it deletes it unless `VideoFiles.accept` took it."""
+class Arriving(Protocol):
+    """Something on its way in."""
 
-    def __enter__(self) -> IncomingFile: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    @property
+    def bytes(self) -> int:
+        """How many bytes came in so far."""
+
+
+class IncomingFile(Arriving, Protocol):
+    """A part file that an upload is written into."""
+
     def write(self, data: bytes, /) -> int:
         """Append bytes. Raises VideoTooLarge and DiskFull; then the part is gone."""
 
@@ -33,8 +37,11 @@ class TrimmedFile(Protocol):
 class VideoFiles(Protocol):
     """Keeps video files on the server's disk and works on them; knows files and no projects."""
 
-    def receive(self, expected_bytes: int | None = None) -> IncomingFile:
-        """Open a part file for an upload of about `expected_bytes`. Raises VideoTooLarge, DiskFull and Unavailable."""
+    def receive(self, expected_bytes: int | None = None) -> AbstractContextManager[IncomingFile]:
+        """Lend a part file for an upload of about `expected_bytes`, which is deleted afterwards unless `accept` took it.
+
+        Raises VideoTooLarge, DiskFull, MediaBusy and Unavailable.
+        """
 
     def accept(self, part: Any, original_name: str | None) -> Video:
         """Probe a whole part that `receive` gave, and give it its place.

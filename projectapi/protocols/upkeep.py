@@ -60,7 +60,7 @@ class Housekeeping(Protocol):
         """Take from history what the policy lets go, and delete revisions that nothing has pointed to for an hour."""
 
     def sweep_files(self, *, dry_run: bool = False) -> Sequence[str]:
-        """Delete media files, older than a day, that no project names, and return their names."""
+        """Delete media files, older than a day, that no project names, and uploads that expired; return their names."""
 
     def list_trash(self, owner: str | None = None) -> Iterator[Trashed]:
         """Return the projects in the trash, of one owner or of all, those deleted longest ago first."""

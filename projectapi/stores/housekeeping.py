@@ -9,7 +9,16 @@ from datetime import datetime
 from pymongo.database import Database
 
 from projectapi.infra.retry import Retry
-from projectapi.protocols import DiskState, HistoryReport, Housekeeping, MediaDisk, PurgeReport, Trashed, VideoFiles
+from projectapi.protocols import (
+    DiskState,
+    HistoryReport,
+    Housekeeping,
+    MediaDisk,
+    PurgeReport,
+    ResumableUploads,
+    Trashed,
+    VideoFiles,
+)
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
 from projectapi.stores.documents import Document
 from projectapi.stores.history_sweep import Announce, HistorySweep, unannounced
@@ -31,6 +40,7 @@ class MongoHousekeeping(Housekeeping):
         database: Database[Document],
         retry: Retry,
         videos: VideoFiles,
+        uploads: ResumableUploads,
         announce: Announce = unannounced,
         disk: MediaDisk | None = None,
     ) -> None:
@@ -38,6 +48,7 @@ class MongoHousekeeping(Housekeeping):
         self._retry = retry
         self._videos = videos
         self._disk = disk
+        self._uploads = uploads
         self._history = HistorySweep(self._projects, database[TIMELINE_STATES], retry, announce)
         self._trash = Trash(self._projects, database[TIMELINE_STATES], retry, videos, announce)
 
@@ -51,12 +62,14 @@ class MongoHousekeeping(Housekeeping):
             # What lies there may belong to somebody else.
             log.warning("the media disk is not the one that the database knows, so all its files were left alone")
             return []
+        # Their age is all that counts: no project names them.
+        expired = self._uploads.sweep(dry_run=dry_run)
         in_use = set(self._paths_in_use())
         if not in_use:
             # Rather the wrong database than a media folder of which really nothing is needed any more.
             log.warning("no project names a video, so all media files were left alone; is MONGODB_DATABASE right?")
-            return []
-        return self._videos.sweep(in_use, _FILES_OLDER_THAN_SECONDS, dry_run=dry_run)
+            return expired
+        return [*self._videos.sweep(in_use, _FILES_OLDER_THAN_SECONDS, dry_run=dry_run), *expired]
 
     def list_trash(self, owner: str | None = None) -> Iterator[Trashed]:
         """See `Housekeeping.list_trash`."""

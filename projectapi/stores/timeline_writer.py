@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from bson import ObjectId
 
 from projectapi.errors import Unavailable
+from projectapi.infra import metrics
 from projectapi.infra.retry import Retry
 from projectapi.project import EntityTag, ProjectKey, Timeline, new_write_id, now
 from projectapi.stores.documents import DESCRIBED, Document, saved_project, timeline_from_head, timeline_from_project
@@ -104,10 +105,13 @@ class TimelineWriter:
             if adds_nothing(proposal, before):
                 if write_id and not self._note_as_done(key, before, mark):
                     continue
+                metrics.SAVES.labels("unchanged").inc()
                 return _saved(before, key, proposal)
             saved = self._commit(key, proposal, before, revision_id, mark)
             if saved is not None:
+                metrics.SAVES.labels("saved").inc()
                 return saved
+            metrics.SAVES.labels("lost a race").inc()
             pause_after_race(race)
         raise Unavailable
 
@@ -154,6 +158,7 @@ class TimelineWriter:
         if current is None:
             raise_not_found(key)
         head = current["timelineHead"]
+        metrics.SAVES.labels("conflict").inc()
         raise lost_race(timeline_tag(current), head["updatedAt"] if head else None)
 
     def _done_before(self, key: ProjectKey, revision_id: ObjectId) -> Timeline | None:
@@ -200,6 +205,7 @@ class TimelineWriter:
             head, encoded, project_id=key.id, version=version, parent=previous.get("_id"), keyframe=head["keyframe"]
         )
         self._revisions.write(document)
+        metrics.REVISION_BYTES.labels(encoded.kind).observe(len(encoded.data))
         unsettled = [*self._settled_down(key.id, before["unsettledRevisions"]), revision_id]
         moved = {"timelineVersion": version, "timelineHead": head, "updatedAt": at}
         values = {**proposal.values, **moved, "unsettledRevisions": unsettled}

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import mongomock
 import pytest
@@ -19,7 +20,7 @@ from config import Config
 from projectapi import create_app
 from projectapi.api.documentation.shapes import EXAMPLE_STATE
 from projectapi.project import ProjectKey, Video
-from projectapi.protocols import Backend
+from projectapi.protocols import Backend, UploadPlan
 from projectapi.schemas.requests import EXAMPLE_ID, EXAMPLE_VERSION_ID
 from tests.conftest import AppMaker
 from tests.contract.shapes import assert_success
@@ -139,7 +140,24 @@ def body_of(media_type: str | None, example: Any, films: _Films) -> dict[str, An
         return {"data": body, "content_type": f"multipart/form-data; boundary={boundary}"}
     if media_type == "application/x-www-form-urlencoded":
         return {"data": example}
+    if media_type.startswith(("video/", "application/octet", "application/offset")):
+        return {"data": films.bytes, "content_type": media_type.replace("*", "mp4")}
     return {"json": example, "content_type": media_type}
+
+
+def begin_upload(client: FlaskClient, films: _Films, upload_id: str) -> None:
+    """Begin the resumable upload that the examples are about."""
+    backend: Backend = client.application.extensions["projectapi"]
+    plan = UploadPlan(project_id=EXAMPLE_ID, owner=None, length=len(films.bytes), original_name=None, metadata="")
+    with patch("projectapi.media.resumable.secrets.token_hex", lambda _: upload_id):
+        backend.uploads.create(plan)
+
+
+def needed_headers(path: str, operation: JsonObject) -> dict[str, str]:
+    """Return the examples of the headers without which the protocol of resumable uploads does nothing."""
+    needed = ("Tus-Resumable", "Upload-Length", "Upload-Offset", "Upload-Metadata", "X-HTTP-Method-Override")
+    headers = {part["name"]: example_of(part) for part in operation.get("parameters", ()) if part["in"] == "header"}
+    return {name: headers[name] for name in needed if name in headers} if path.startswith("/media/uploads") else {}
 
 
 @pytest.mark.parametrize(("method", "path", "operation", "media_type", "example"), all_requests())
@@ -148,9 +166,16 @@ def test_an_example_is_answered_as_documented(
 ) -> None:
     if f"{method} {path}" in BEFORE:
         assert_success(BEFORE[f"{method} {path}"](world))
+    where = address(path, operation, films)
+    if path.startswith("/media/uploads/"):
+        begin_upload(world, films, where.rpartition("/")[2])
 
     with world.open(
-        address(path, operation, films), method=method, query_string=query_of(operation), **body_of(media_type, example, films)
+        where,
+        method=method,
+        headers=needed_headers(path, operation),
+        query_string=query_of(operation),
+        **body_of(media_type, example, films),
     ) as response:
         # That it has the documented shape was checked by the client.
         successes = [status for status in operation["responses"] if status.startswith("2")]

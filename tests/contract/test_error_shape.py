@@ -162,7 +162,7 @@ def test_every_kind_of_error_has_the_one_shape(
 
     assert_error(response, kind.status, kind.code)
     assert "secret" not in response.get_data(as_text=True)
-    assert ("Retry-After" in response.headers) == (kind.status in (429, 503))
+    assert ("Retry-After" in response.headers) == (kind.status in (423, 429, 503))
 
 
 def test_codes_are_told_apart() -> None:

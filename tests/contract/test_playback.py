@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator
+from email.parser import BytesParser
+from email.policy import HTTP
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
-from tests.contract.calls import post_video, save, trim, video_of
+from tests.conftest import AppMaker
+from tests.contract.calls import create_project, post_video, save, trim, upload, video_of
 from tests.contract.conftest import Film
 from tests.contract.shapes import assert_success
 from tests.contract.timelines import make_state
@@ -105,10 +112,118 @@ def test_a_range_that_makes_no_sense_is_ignored_or_called_unsatisfiable(client: 
     response.close()
 
 
-def test_several_ranges_at_once_are_answered_with_the_whole_or_with_all_of_them(client: FlaskClient, film: Film) -> None:
-    with client.get(f"/media/{film.id}/video", headers={"Range": "bytes=0-9,20-29"}) as response:
-        assert response.status_code in (200, 206)
-        assert response.get_data() == film.video or response.mimetype == "multipart/byteranges"
+def parts_of(response: TestResponse) -> list[tuple[str, bytes]]:
+    """Return the ranges and the bytes of a multipart answer."""
+    assert response.status_code == 206
+    assert response.mimetype == "multipart/byteranges"
+    body = response.get_data()
+    assert response.headers["Content-Length"] == str(len(body))
+    message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {response.content_type}\r\n\r\n".encode() + body)
+    parts = []
+    for part in message.iter_parts():
+        assert part["Content-Type"] == "video/mp4"
+        parts.append((part["Content-Range"], part.get_payload(decode=True)))
+    return parts
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-9,20-29", "bytes=20-29, 0-9", "bytes=0-9,,20-29", "bytes=0-9,20-29,999999999-"])
+def test_several_ranges_at_once_come_in_parts(client: FlaskClient, film: Film, asked: str) -> None:
+    with client.get(f"/media/{film.id}/video", headers={"Range": asked}) as response:
+        parts = parts_of(response)
+
+    expected = [(f"bytes {a}-{b}/{len(film.video)}", film.video[a : b + 1]) for a, b in ((0, 9), (20, 29))]
+    assert parts == (expected[::-1] if asked.startswith("bytes=20") else expected)
+
+
+def test_of_several_ranges_the_last_bytes_may_be_one(client: FlaskClient, film: Film) -> None:
+    with client.get(f"/media/{film.id}/video", headers={"Range": "bytes=0-0,-1"}) as response:
+        assert [data for _, data in parts_of(response)] == [film.video[:1], film.video[-1:]]
+
+
+def test_when_only_one_of_several_ranges_is_there_it_comes_alone(client: FlaskClient, film: Film) -> None:
+    with client.get(f"/media/{film.id}/video", headers={"Range": "bytes=0-9,999999999-"}) as response:
+        assert response.status_code == 206
+        assert response.headers["Content-Range"] == f"bytes 0-9/{len(film.video)}"
+        assert response.get_data() == film.video[:10]
+
+
+def test_when_none_of_several_ranges_is_there_that_is_said(client: FlaskClient, film: Film) -> None:
+    response = client.get(f"/media/{film.id}/video", headers={"Range": "bytes=999999999-,888888888-"})
+
+    assert_error(response, 416, "range_not_satisfiable")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["bytes=0-,0-,0-", "bytes=0-9,5-14", "bytes=" + ",".join(f"{n * 3}-{n * 3}" for n in range(17)), "bytes=0-9,rubbish"],
+)
+def test_ranges_that_only_make_work_bring_the_whole_video_once(client: FlaskClient, film: Film, asked: str) -> None:
+    with client.get(f"/media/{film.id}/video", headers={"Range": asked}) as response:
+        assert response.status_code == 200
+        assert response.get_data() == film.video
+
+
+def test_the_head_of_a_range_is_the_head_of_the_whole(client: FlaskClient, film: Film) -> None:
+    with client.head(f"/media/{film.id}/video", headers={"Range": "bytes=0-9"}) as response:
+        assert response.status_code == 200
+        assert response.headers["Content-Length"] == str(len(film.video))
+
+
+def test_a_videos_mark_is_its_checksum(client: FlaskClient, film: Film) -> None:
+    with client.head(f"/media/{film.id}/video") as response:
+        assert response.headers["ETag"] == f'"{hashlib.sha256(film.video).hexdigest()}"'
+
+
+@pytest.mark.parametrize(("asked", "first", "length"), [(None, 0, None), ("bytes=100-199", 100, 100)])
+def test_the_server_gets_what_its_kernel_can_send(
+    client: FlaskClient, film: Film, asked: str | None, first: int, length: int | None
+) -> None:
+    lent: list[Any] = []
+
+    def file_wrapper(file: Any, size: int) -> list[bytes]:
+        # What gunicorn asks of a file that it hands to sendfile.
+        lent.append((os.lseek(file.fileno(), 0, os.SEEK_CUR), file))
+        return [file.read(size)]
+
+    headers = {"Range": asked} if asked else {}
+    overrides = {"wsgi.file_wrapper": file_wrapper}
+    with client.get(f"/media/{film.id}/video", headers=headers, environ_overrides=overrides) as response:
+        assert response.headers["Content-Length"] == str(length or len(film.video))
+
+    ((place, file),) = lent
+    file.close()
+    assert place == first
+
+
+def test_a_video_that_is_replaced_at_this_very_moment_plays_as_the_new_one(
+    app: Flask, client: FlaskClient, filmed_id: str, film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    videos = app.extensions["projectapi"].videos
+    really = videos.path_of
+
+    def replaced_just_before(video: Any) -> Path:
+        monkeypatch.setattr(videos, "path_of", really)
+        upload(app.test_client(), filmed_id, film.video)
+        return really(video)
+
+    monkeypatch.setattr(videos, "path_of", replaced_just_before)
+
+    with client.get(f"/media/{filmed_id}/video") as response:
+        assert response.status_code == 200
+        assert response.get_data() == film.video
+
+
+def test_a_proxy_that_can_send_files_is_asked_to(make_app: AppMaker) -> None:
+    client = make_app(x_accel_prefix="/media-files/").test_client()
+    project_id = create_project(client)
+    path = upload(client, project_id, small_mp4_bytes())["file_path"]
+
+    response = client.get(f"/media/{project_id}/video", headers={"Range": "bytes=0-9"})
+
+    assert (response.status_code, response.get_data()) == (200, b"")
+    assert response.headers["X-Accel-Redirect"] == f"/media-files/{path}"
+    assert response.content_type == "video/mp4"
+    assert response.headers["Content-Disposition"].startswith("inline")
 
 
 def test_a_range_goes_on_while_the_video_is_the_same(client: FlaskClient, film: Film) -> None:

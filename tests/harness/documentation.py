@@ -31,10 +31,11 @@ class OpenApi:
 
     def operation_at(self, method: str, address: str) -> tuple[str, JsonObject] | None:
         """Return the path and the operation that a request is one of, the address in either spelling of its end."""
-        key = "get" if method == "HEAD" else method.lower()
+        keys = ["head", "get"] if method == "HEAD" else [method.lower()]
         for path in self._paths:
             pattern = re.sub(r"{(\w+)}", lambda part: ".+" if part[1] == "path" else "[^/]+", path.rstrip("/"))
-            if key in self.document["paths"][path] and re.fullmatch(pattern + "/?", address):
+            key = next((key for key in keys if key in self.document["paths"][path]), None)
+            if key and re.fullmatch(pattern + "/?", address):
                 return path, self.document["paths"][path][key]
         return None
 

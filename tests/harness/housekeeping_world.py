@@ -56,7 +56,7 @@ class World:
         self.stores = mongo_stores(database, self.retry, answers)
         self.videos = MediaRoom(media, max_upload_bytes=2**20)
         self.media = media
-        self.housekeeping = MongoHousekeeping(database, self.retry, self.videos, announce)
+        self.housekeeping = MongoHousekeeping(database, self.retry, self.videos, self.videos.resumable, announce)
         self.schema = MongoDatabaseSchema(database, self.retry, mongodb_schema())
 
     def create(self, name: str = "Film", owner: str = "anonymous") -> str:

@@ -123,16 +123,21 @@ class WholeApp:
 
     def upload(self, project_id: str, video: bytes, name: str = "film.mp4") -> Reply:
         """Upload a video as a browser's form does."""
-        boundary = b"----projectapi"
-        body = b"".join(
-            [
-                b"--" + boundary + b'\r\nContent-Disposition: form-data; name="project_id"\r\n\r\n' + project_id.encode(),
-                b"\r\n--" + boundary + b'\r\nContent-Disposition: form-data; name="file"; filename="' + name.encode(),
-                b'"\r\nContent-Type: video/mp4\r\n\r\n' + video + b"\r\n--" + boundary + b"--\r\n",
-            ]
-        )
-        headers = {"Content-Type": "multipart/form-data; boundary=" + boundary.decode()}
+        body, headers = upload_form(project_id, video, name)
         return self.request("POST", "/media/upload", body, headers=headers)
+
+
+def upload_form(project_id: str, video: bytes, name: str = "film.mp4") -> tuple[bytes, dict[str, str]]:
+    """Return body and headers of an upload as a browser's form makes them."""
+    boundary = b"----projectapi"
+    body = b"".join(
+        [
+            b"--" + boundary + b'\r\nContent-Disposition: form-data; name="project_id"\r\n\r\n' + project_id.encode(),
+            b"\r\n--" + boundary + b'\r\nContent-Disposition: form-data; name="file"; filename="' + name.encode(),
+            b'"\r\nContent-Type: video/mp4\r\n\r\n' + video + b"\r\n--" + boundary + b"--\r\n",
+        ]
+    )
+    return body, {"Content-Type": "multipart/form-data; boundary=" + boundary.decode()}
 
 
 def _descendants(pid: int) -> Iterable[int]:

@@ -6,8 +6,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,11 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import NetworkTimeout, NotPrimaryError, OperationFailure
 
-from projectapi.devstack.servers import MONGODB, EmbeddedServer
 from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, ProjectApiError
 from projectapi.infra.retry import Retry
 from projectapi.project import ProjectKey, new_id, new_write_id
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
+from tests.harness.failing_server import failing, failing_server
 from tests.harness.meddling import MeddlingCollection, Trouble, answer_lost, not_sent
 from tests.harness.stores import Stores, connect, open_stores, prepare, same, save, state, stores_over, tag_of
 
@@ -29,17 +27,8 @@ JsonObject = dict[str, Any]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A MongoDB wire server that fails where it is told to."""
-
-    def command(port: int, folder: Path) -> list[str]:
-        return [*MONGODB.command(port, folder), "--enable-test-commands"]
-
-    embedded = EmbeddedServer(replace(MONGODB, command=command), tmp_path_factory.mktemp("mongodb"))
-    embedded.start()
-    try:
-        embedded.wait_until_ready()
-        yield embedded.uri
-    finally:
-        embedded.stop()
+    with failing_server(tmp_path_factory.mktemp("mongodb")) as uri:
+        yield uri
 
 
 @pytest.fixture(scope="module")
@@ -52,17 +41,6 @@ def admin(server: str) -> Iterator[MongoClient[JsonObject]]:
 def stores(server: str) -> Iterator[Stores]:
     with connect(server, serverSelectionTimeoutMS=2000) as client:
         yield open_stores(prepare(client["projectapi"]))
-
-
-@contextmanager
-def failing(admin: MongoClient[JsonObject], command: str, mode: Any, **how: Any) -> Iterator[None]:
-    """Let the server fail the next calls of a command."""
-    fail_point = {"configureFailPoint": "failCommand", "mode": mode, "data": {"failCommands": [command], **how}}
-    admin.admin.command(fail_point)
-    try:
-        yield
-    finally:
-        admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
 
 def history_of(stores: Stores, key: ProjectKey) -> list[int]:

@@ -10,9 +10,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "projectapi"
 
-DOMAIN = {"errors", "project", "transcript", "timeline", "protocols"}
+DOMAIN = {"errors", "request_id", "project", "transcript", "timeline", "protocols"}
 ALLOWED = {
     "errors": set(),
+    "request_id": set(),
     "transcript": {"errors"},
     "project": {"errors", "transcript"},
     "timeline": {"errors", "project"},
@@ -20,7 +21,7 @@ ALLOWED = {
     "schemas": DOMAIN,
     "api": DOMAIN | {"schemas"},
     "serving": {"api", "errors"},
-    "infra": {"errors"},
+    "infra": {"errors", "request_id"},
     "stores": DOMAIN | {"infra"},
     "media": DOMAIN,
     "speech": DOMAIN | {"media"},

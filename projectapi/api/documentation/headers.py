@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from projectapi.errors import (
+    BadRequest,
     IdempotencyKeyReused,
     InvalidPrecondition,
     PreconditionFailed,
     ProjectApiError,
     RangeNotSatisfiable,
+    UnknownTusVersion,
     ValidationFailed,
 )
 from projectapi.project import OWNER_MAX, JsonObject
@@ -68,6 +70,27 @@ REQUEST_HEADERS = {
     "X-Request-Id": RequestHeader("Names the request in the server's log and in its answer; made up without it.", "tab-1-42"),
     "Range": RequestHeader("The bytes of the file that are wanted.", "bytes=0-99", (RangeNotSatisfiable,)),
     "If-Range": RequestHeader("Answer the range only if the file is still the one with this entity tag.", '"9f86d081884c7d65"'),
+    "Content-Disposition": RequestHeader("The name of the file, for people.", 'attachment; filename="holiday.mp4"'),
+    "X-File-Name": RequestHeader("The name of the file, percent-encoded.", "holiday.mp4"),
+    "Tus-Resumable": RequestHeader("The version of the protocol: required.", "1.0.0", (UnknownTusVersion,)),
+    "Upload-Length": RequestHeader("How many bytes the whole file has.", "25000", (BadRequest,)),
+    "Upload-Offset": RequestHeader("Where the bytes of this request belong: required.", "0", (BadRequest,)),
+    "Upload-Metadata": RequestHeader(
+        "Keys, each with a value in Base64: `project_id` (required unless this is a part), `filename`, `filetype`.",
+        "project_id NGYxYzBhNWQ5YmUyYTdjM2Q4ZTZmMDEy,filename ZmlsbS5tcDQ=",
+        (BadRequest, ValidationFailed),
+    ),
+    "Upload-Checksum": RequestHeader(
+        "What the bytes of this request add up to: `sha1`, `sha256` or `md5`, and the digest in Base64.",
+        "sha1 2jmj7l5rSw0yVb/vlWAYkK/YBwk=",
+        (BadRequest,),
+    ),
+    "Upload-Concat": RequestHeader(
+        "`partial`: this is a part of a file. `final;` and the addresses of parts: put these together.",
+        "partial",
+        (BadRequest,),
+    ),
+    "X-HTTP-Method-Override": RequestHeader("The method that is meant.", "DELETE"),
     "Prefer": RequestHeader("`return=representation`: answer with the whole state (RFC 7240).", "return=representation"),
 }
 
@@ -96,6 +119,13 @@ ANSWER_HEADERS: dict[str, JsonObject] = {
     "Content-Range": _header("Which bytes of how many these are.", "bytes 0-99/25000"),
     "Content-Disposition": _header("What the file is called.", f"inline; filename=video_{EXAMPLE_ID}.mp4"),
     "Last-Modified": _header("When the file was written.", "Sun, 22 Nov 2026 16:00:29 GMT"),
+    "Location": _header("The address of the upload.", "/media/uploads/0123456789abcdef0123456789abcdef"),
+    "Tus-Resumable": _header("The version of the protocol.", "1.0.0"),
+    "Upload-Offset": _header("How many bytes are safely on the disk.", 0, minimum=0),
+    "Upload-Length": _header("How many bytes the whole file has.", 25000, minimum=0),
+    "Upload-Metadata": _header("As it was sent when the upload began.", "filename ZmlsbS5tcDQ="),
+    "Upload-Concat": _header("As it was sent when the upload began.", "partial"),
+    "Upload-Expires": _header("Until when the upload may go on.", "Mon, 23 Nov 2026 16:00:29 GMT"),
     "Idempotency-Replayed": _header("`true`: this is the answer that the same `Idempotency-Key` got before.", "true"),
 }
 
@@ -112,6 +142,7 @@ ADDRESS_PARTS: dict[str, JsonObject] = {
     "project_id": _part("The project's `_id`.", EXAMPLE_ID),
     "timeline_id": _part("The `_id` of a version of a timeline.", EXAMPLE_VERSION_ID),
     "project_or_timeline_id": _part("The project's `_id`, or that of a version of its timeline.", EXAMPLE_ID),
+    "upload_id": _part("The last part of the upload's address.", "0123456789abcdef0123456789abcdef"),
     "segment_id": _part("The `id` of a segment.", "e3b0c44298fc1c14"),
     "version": _part("The number of a version.", 1, minimum=0),
 }

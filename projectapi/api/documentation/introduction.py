@@ -5,12 +5,16 @@ from __future__ import annotations
 TAGS = {
     "health": "Who answers, and whether it is well.",
     "performance": "What the worker that answers knows of its own speed.",
+    "metrics": "Numbers for a monitoring system.",
     "docs": "This documentation.",
     "auth": "A backend without accounts: one anonymous user, whatever token comes along.",
     "projects": "Projects: created, listed, changed, moved to the trash and brought back.",
     "timeline": "Timelines: saved as versions, patched, compared, restored.",
     "rendering": "Timelines as files.",
     "media": "Videos: they arrive, play and are cut.",
+    "whole_uploads": "Videos that arrive as the body of one request.",
+    "uploads": "Videos that arrive in pieces, over connections that break: tus 1.0.0, for which there are clients.",
+    "playback": "Videos that play.",
     "transcriptions": "What is said in a video.",
 }
 

@@ -67,7 +67,8 @@ class Operation:
             content = _content(self.said.answer)
             responses[str(self.said.status)] = {"description": "Done.", "headers": _references(names), "content": content}
             if self._is_file:
-                partial = {"description": "The range that was asked for.", "content": content}
+                parts: JsonObject = {**content, "multipart/byteranges": {}}
+                partial = {"description": "The range that was asked for, or several in parts.", "content": parts}
                 responses["206"] = {**partial, "headers": _references([*names, "Content-Range"])}
             if "If-None-Match" in self.said.headers:
                 unchanged = [name for name in names if name not in ("Content-Disposition", "Link")]

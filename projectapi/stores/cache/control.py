@@ -6,13 +6,17 @@ Redis is away, paused, cut off from some workers or back with old data. Its epoc
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from projectapi.errors import DatabaseUnavailable
+from projectapi.infra import metrics
 from projectapi.infra.database_circuit import within
+
+log = logging.getLogger("projectapi.cache")
 
 _CLOCK_MARGIN = 1.1
 """Monotonic clocks of different machines run at the same rate within a few per cent."""
@@ -186,6 +190,7 @@ class Control:
             # Another thread's read may have overtaken this one: never go back to an older epoch.
             if known is None or state.epoch > known.state.epoch:
                 known = self._knowledge = _Knowledge(state, before, after)
+                _tell_of_epoch(state)
             elif state.epoch == known.state.epoch:
                 known = self._knowledge = known._replace(verified_at=max(known.verified_at, before))
             return known.state
@@ -210,3 +215,10 @@ class Control:
         if state is None:
             return ControlState(epoch=now, on=on, server="", copies=now)
         return replace(state, epoch=max(state.epoch + 1, now), on=on, server=state.server if server is None else server)
+
+
+def _tell_of_epoch(state: ControlState) -> None:
+    mode = "on" if state.on else "off"
+    metrics.note_epoch(state.epoch, is_on=state.on)
+    fields = {"event": "epoch", "epoch": state.epoch, "mode": mode, "server": state.server}
+    log.info("epoch %d: the cache is %s", state.epoch, mode, extra={"fields": fields})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from projectapi.errors import DatabaseUnavailable
+from projectapi.infra import metrics
 from projectapi.infra.database_circuit import within
 from projectapi.infra.redis_client import RedisUnavailable
 from projectapi.stores.cache.control import Clock, Control, ControlStore
@@ -23,6 +25,8 @@ from projectapi.stores.cache.reader import Load, Outcome, Reader, Reading
 from projectapi.stores.cache.settings import CacheSettings
 from projectapi.stores.cache.shared import Link, SharedCache
 from projectapi.stores.cache.writer import Write, Writer
+
+log = logging.getLogger("projectapi.cache")
 
 
 class IdentifiedLink(Link, Protocol):
@@ -123,6 +127,12 @@ class CacheEngine:
         reading = self._read_or_recall(key, load, etags) or self._read(key, load, etags)
         with self._counting:
             self._counts[key.kind, reading.outcome] += 1
+        metrics.count_cache_read(key.kind, reading.outcome)
+        if log.isEnabledFor(logging.DEBUG):
+            # The key of a list has its owner's name, which may be an address.
+            name = key.kind if key.owner else key.name
+            fields = {"event": "cache", "kind": key.kind, "outcome": reading.outcome}
+            log.debug("%s: %s", name, reading.outcome, extra={"fields": fields})
         return reading
 
     def _read(self, key: CacheKey, load: Load, etags: Collection[str]) -> Reading:

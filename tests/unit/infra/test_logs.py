@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from projectapi.infra.logs import set_up_logging
+from projectapi.request_id import request_id
 
 LOGGERS = ("", "projectapi", "gunicorn.error")
 
@@ -111,3 +116,80 @@ def test_setting_up_twice_writes_each_line_once(capsys: pytest.CaptureFixture[st
     logging.getLogger("library").warning("once")
 
     assert capsys.readouterr().err.count("once") == 2
+
+
+def json_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+@fresh_logging()
+def test_in_json_a_line_is_an_object_with_the_id_of_its_request(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging("INFO", "json")
+
+    token = request_id.set("mine")
+    logging.getLogger("projectapi.part").warning("%s it", "saw", extra={"fields": {"event": "seen", "milliseconds": 1.5}})
+    request_id.reset(token)
+
+    (line,) = json_lines(capsys)
+    assert datetime.fromisoformat(line.pop("time")).utcoffset() == timedelta(0)
+    assert line.pop("process") == os.getpid()
+    assert line == {
+        "level": "WARNING",
+        "logger": "projectapi.part",
+        "requestId": "mine",
+        "message": "saw it",
+        "event": "seen",
+        "milliseconds": 1.5,
+    }
+
+
+@fresh_logging()
+def test_in_json_message_fields_and_traceback_keep_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging("INFO", "json")
+
+    uri = "mongodb://u:s3cret@db/"
+    try:
+        raise RuntimeError(uri)
+    except RuntimeError:
+        logging.getLogger("projectapi").exception("no %s", uri, extra={"fields": {"where": uri}})
+
+    (line,) = json_lines(capsys)
+    assert (line["message"], line["where"]) == ("no mongodb://***@db/", "mongodb://***@db/")
+    assert line["exception"].endswith("RuntimeError: mongodb://***@db/")
+    assert "s3cret" not in str(line)
+
+
+@pytest.mark.parametrize("odd", ["\ud800", 2**70, {1, 2}, "two\nlines"], ids=["surrogate", "large", "set", "lines"])
+@fresh_logging()
+def test_in_json_no_value_costs_a_line_or_makes_two(capsys: pytest.CaptureFixture[str], odd: Any) -> None:
+    set_up_logging("INFO", "json")
+
+    logging.getLogger("projectapi").info("odd", extra={"fields": {"value": odd}})
+
+    (line,) = json_lines(capsys)
+    assert line["message"] == "odd"
+
+
+@fresh_logging()
+def test_in_json_gunicorn_s_own_lines_are_objects_too(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = logging.StreamHandler()
+    logging.getLogger("gunicorn.error").addHandler(handler)
+    logging.getLogger("gunicorn.error").propagate = False
+
+    set_up_logging("INFO", "json")
+    logging.getLogger("gunicorn.error").error("no mongodb://u:s3cret@db/")
+
+    (line,) = json_lines(capsys)
+    assert (line["logger"], line["message"]) == ("gunicorn.error", "no mongodb://***@db/")
+
+
+@fresh_logging()
+def test_the_driver_s_own_log_stays_silent_even_when_somebody_wants_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    # Given a program that logs everything of every library
+    logging.getLogger().addHandler(logging.StreamHandler())
+    logging.getLogger().setLevel(logging.DEBUG)
+
+    set_up_logging("DEBUG")
+    logging.getLogger("pymongo.command").debug('{"command": {"insert": "projects", "documents": [...]}}')
+
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,82 @@
+"""What is kept of each request, whichever way it takes: a line in the log, a count; and its id for every other line."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from flask import Flask
+
+from projectapi.api.tracing import ROUTE, request_id_of
+from projectapi.protocols import Metrics
+from projectapi.request_id import request_id
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger("projectapi.access")
+
+
+_NO_ROUTE = "(none)"
+
+
+def init_app(app: Flask, metrics: Metrics, logged: bool) -> None:
+    """Have each request of `app` counted and, if `logged`, told; to be called last, so that no way goes around it."""
+    app.wsgi_app = AccessLog(app.wsgi_app, metrics, logged)  # type: ignore[method-assign]
+
+
+class AccessLog:
+    """WSGI middleware around everything: gives the request its id, counts it, and logs how it was answered.
+
+    The time counts until the answer begins: what a client takes to fetch a video is not the server's doing.
+    """
+
+    def __init__(self, answering: WSGIApplication, metrics: Metrics, logged: bool) -> None:
+        self._answering = answering
+        self._metrics = metrics
+        self._logged = logged
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request (PEP 3333)."""
+        started = time.perf_counter()
+        begun: list[Any] = ["500", []]
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            begun[:] = status, headers
+            return start_response(status, headers, *more)
+
+        outer = request_id.set(request_id_of(environ.get("HTTP_X_REQUEST_ID", "")))
+        try:
+            return self._answering(environ, start)
+        finally:
+            seconds = time.perf_counter() - started
+            status = int(begun[0][:3])
+            self._metrics.count_request(environ["REQUEST_METHOD"], environ.get(ROUTE, _NO_ROUTE), status, seconds)
+            if self._logged and log.isEnabledFor(logging.INFO):
+                _log(environ, status, begun[1], seconds)
+            request_id.reset(outer)
+
+
+def _log(environ: WSGIEnvironment, status: int, headers: list[tuple[str, str]], seconds: float) -> None:
+    sent = dict(headers)
+    # The path comes percent-decoded: a line feed in it would begin a line of its own.
+    path = quote(environ.get("PATH_INFO", "").encode("latin-1", "replace"), safe="/:@+,=~$!*'()")
+    milliseconds = seconds * 1000
+    fields = {
+        "event": "request",
+        "method": environ["REQUEST_METHOD"],
+        "path": path,
+        "status": status,
+        "milliseconds": round(milliseconds, 3),
+        "bytes": int(sent["Content-Length"]) if "Content-Length" in sent else None,
+        "cache": sent.get("X-Cache"),
+    }
+    line = "%s %s %s %.2f ms %s bytes %s"
+    values = (fields["method"], path, status, milliseconds, sent.get("Content-Length", "-"), sent.get("X-Cache", "-"))
+    # Made by hand: to look for the calling line, as the logger does, would cost more than all the rest.
+    record = logging.LogRecord(log.name, logging.INFO, "", 0, line, values, None)
+    record.fields = fields
+    log.handle(record)

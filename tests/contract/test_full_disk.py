@@ -1,0 +1,67 @@
+"""A disk without room: the upload is refused with 507, nothing of it stays, and the earlier video plays."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.contract.calls import files_below, post_video, upload, video_of
+from tests.contract.test_resumable_uploads import begun, offset_of, send
+from tests.contract.test_whole_uploads import put
+from tests.errors_shape import assert_error
+from tests.media_samples import padded_mp4_bytes, small_mp4_bytes
+
+ROOM = 100_000
+LARGE = 3 * ROOM
+
+
+@contextmanager
+def disk_with_little_room() -> Iterator[None]:
+    """Let the kernel refuse every file of this process that grows beyond ROOM."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("way", [post_video, put], ids=["form", "body"])
+def test_an_upload_that_does_not_fit_leaves_nothing_and_takes_nothing(
+    client: FlaskClient, filmed_id: str, media_dir: Path, way: Callable[..., TestResponse]
+) -> None:
+    video = padded_mp4_bytes(LARGE)
+    files = files_below(media_dir)
+
+    with disk_with_little_room():
+        response = way(client, filmed_id, video)
+
+    assert_error(response, 507, "disk_full")
+    assert video_of(client, filmed_id) == small_mp4_bytes()
+    assert files_below(media_dir) == files
+
+
+def test_a_resumable_upload_that_does_not_fit_goes_on_when_there_is_room(client: FlaskClient, filmed_id: str) -> None:
+    video = padded_mp4_bytes(LARGE)
+    address = begun(client, filmed_id, length=LARGE)
+
+    with disk_with_little_room():
+        assert_error(send(client, address, 0, video), 507, "disk_full")
+        assert offset_of(client, address) == ROOM
+        assert video_of(client, filmed_id) == small_mp4_bytes()
+
+    assert send(client, address, ROOM, video[ROOM:]).status_code == 204
+    assert video_of(client, filmed_id) == video
+
+
+def test_a_video_that_fits_again_is_taken(client: FlaskClient, filmed_id: str) -> None:
+    with disk_with_little_room():
+        post_video(client, filmed_id, padded_mp4_bytes(LARGE))
+
+    upload(client, filmed_id, padded_mp4_bytes(LARGE))

@@ -1,0 +1,93 @@
+"""Who may read the numbers, and those that are looked up when somebody does."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from projectapi.infra.metrics_page import LOOKED_UP, PrometheusMetrics
+from tests.conftest import AppMaker
+from tests.errors_shape import assert_error
+
+PRODUCTION = {"app_env": "production", "mongodb_uri": "mongodb://db/"}
+
+
+def numbers(text: str) -> dict[str, float]:
+    return {sample.name: sample.value for family in text_string_to_metric_families(text) for sample in family.samples}
+
+
+def test_the_numbers_are_open_in_development(light_client: FlaskClient) -> None:
+    light_client.get("/health")
+
+    answer = light_client.get("/metrics")
+
+    assert (answer.status_code, answer.content_type.partition(";")[0]) == (200, "text/plain")
+    assert 'projectapi_requests_total{method="GET",route="/health",status="200"}' in answer.text
+
+
+@pytest.mark.parametrize("sent", [None, "Bearer wrong", "token", "Basic dG9rZW4="])
+def test_a_token_keeps_them_from_everybody_else(make_app: AppMaker, sent: str | None) -> None:
+    client = make_app(metrics_token="token").test_client()
+
+    answer = client.get("/metrics", headers={"Authorization": sent} if sent else {})
+
+    assert_error(answer, 401, "metrics_closed")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert client.get("/metrics", headers={"Authorization": "Bearer token"}).status_code == 200
+
+
+def test_in_production_nobody_reads_them_without_a_token(make_app: AppMaker) -> None:
+    client = make_app(**PRODUCTION).test_client()
+
+    assert_error(client.get("/metrics"), 401, "metrics_closed")
+    assert_error(client.get("/metrics", headers={"Authorization": "Bearer None"}), 401, "metrics_closed")
+
+
+class Database:
+    """A database whose size is looked up."""
+
+    def __init__(self, *sizes: int | None) -> None:
+        self._sizes = list(sizes)
+
+    def size(self) -> int | None:
+        return self._sizes.pop(0)
+
+
+def test_the_size_of_the_database_is_looked_up_every_ten_minutes(tmp_path: Path) -> None:
+    clock = [0.0]
+    database = Database(100, None, 300)
+    metrics = PrometheusMetrics(
+        media_dir=tmp_path,
+        database_bytes=database.size,
+        database_limit_bytes=1000,
+        monotonic=lambda: clock[0],
+    )
+
+    seen = []
+    for moment in (0, 599, 601, 1199, 1202):
+        clock[0] = moment
+        seen.append(numbers(metrics.page()[0].decode())["projectapi_database_bytes"])
+
+    # A size that cannot be had leaves the last one.
+    assert seen == [100, 100, 100, 100, 300]
+
+
+def test_a_size_that_was_never_known_is_not_shown_as_nought(tmp_path: Path) -> None:
+    metrics = PrometheusMetrics(media_dir=tmp_path, database_bytes=lambda: None, database_limit_bytes=0)
+
+    shown = numbers(metrics.page()[0].decode())
+
+    assert "projectapi_database_bytes" not in shown
+    assert set(LOOKED_UP) - set(shown) == {"projectapi_database_bytes"}
+
+
+def test_the_disk_is_known_before_the_first_upload_makes_its_folder(tmp_path: Path) -> None:
+    metrics = PrometheusMetrics(media_dir=tmp_path / "not" / "there", database_bytes=lambda: None, database_limit_bytes=0)
+
+    shown = numbers(metrics.page()[0].decode())
+
+    assert shown["projectapi_media_total_bytes"] == shutil.disk_usage(tmp_path).total
