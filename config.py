@@ -323,6 +323,25 @@ class Config:
         7,
         "For how many days after that one version an hour is kept; later one a day is, for ever.",
     )
+    speech: str = _setting(
+        "SPEECH",
+        _one_of("auto", "pocketsphinx", "whisper", "off"),
+        "auto",
+        "What transcribes: `pocketsphinx` (English, works at once), `whisper` (far better; see below), `auto` (Whisper where "
+        "it is there) or `off`.",
+    )
+    whisper_model_dir: Path | None = _setting(
+        "WHISPER_MODEL_DIR",
+        _path,
+        None,
+        "Folder of a faster-whisper model; needs `requirements-whisper.txt` installed. Nothing is downloaded.",
+    )
+    dyno: str | None = _setting(
+        "DYNO", _text, None, "Set by Heroku itself. Its disks vanish at every restart, which is said at start."
+    )
+    render: str | None = _setting(
+        "RENDER", _text, None, "Set by Render itself. Without a disk mounted at `MEDIA_DIR` the same is said at start."
+    )
     log_level: str = _setting(
         "LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`."
     )

@@ -96,9 +96,11 @@ def worker_exit(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Let a new worker look for its servers and learn how the cache stands, so that its first requests need not."""
+    backend = worker.wsgi.extensions["projectapi"]
+    # What there is to say of the disk with the videos is said once, not by every worker.
+    steps = [backend.prepare, backend.announce_disk] if worker.age == 1 else [backend.prepare]
     # In the background: with the database away a worker must start all the same.
-    prepare = worker.wsgi.extensions["projectapi"].prepare
-    worker.preparation = threading.Thread(target=prepare, name="prepare", daemon=True)
+    worker.preparation = threading.Thread(target=lambda: [step() for step in steps], name="prepare", daemon=True)
     worker.preparation.start()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -30,10 +31,14 @@ from projectapi.infra.server_watch import ServerWatch
 from projectapi.jobs import JobsRoom, open_jobs
 from projectapi.media import MediaRoom
 from projectapi.media.disk_check import DiskCheck
+from projectapi.media.disk_marker import MarkerFile
+from projectapi.media.disk_notice import SameDiskCheck, announce_disk
+from projectapi.media.looking import Looks
 from projectapi.project import FRESH_START
-from projectapi.protocols import Backend, Check, DatabaseSchema, Recogniser
+from projectapi.protocols import Backend, Check, DatabaseSchema, MediaDisk, Recogniser
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
+from projectapi.speech import open_recogniser
 from projectapi.stores.announced import Announced, Owners
 from projectapi.stores.assembly import Stores, behind_cache, mongo_stores
 from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettings, MongoControlStore
@@ -43,6 +48,7 @@ from projectapi.stores.database_size import bytes_of
 from projectapi.stores.health_checks import CacheCheck, DatabaseCheck, NoCacheCheck, SchemaCheck
 from projectapi.stores.history_sweep import Announce, unannounced
 from projectapi.stores.housekeeping import MongoHousekeeping
+from projectapi.stores.media_disk import MongoMediaAudit, MongoMediaDisk
 from projectapi.timeline.retention import RetentionPolicy
 
 if TYPE_CHECKING:
@@ -67,7 +73,7 @@ def create_app(
     """Put the parts together and return the application; nothing is connected before its first use.
 
     `mongo_client` and `redis_client` take the places of the clients that are otherwise made from the settings; with
-    `mongo_client` alone there is no cache. Without a `recogniser` nothing is transcribed.
+    `mongo_client` alone there is no cache; `recogniser` that of the one that the settings choose.
     """
     own_client = mongo_client is None
     set_up_logging(config.log_level, config.log_form)
@@ -100,6 +106,7 @@ def create_app(
     elif own_client and cli.is_development_server():
         # With gunicorn the workers do that, each for itself.
         threading.Thread(target=backend.prepare, name="prepare", daemon=True).start()
+        threading.Thread(target=backend.announce_disk, name="announce-disk", daemon=True).start()
     return app
 
 
@@ -123,16 +130,10 @@ def _backend(
     engine = _cache_engine(config, redis_client, database, circuit) if redis_client else None
     schema = MongoDatabaseSchema(database, Retry(deadline_seconds=seconds, circuit=circuit), mongodb_schema())
     retry = CheckedRetry(schema.refuse_newer, deadline_seconds=seconds, circuit=circuit)
-    stores = mongo_stores(database, retry, answers)
-    announce: Announce = unannounced
-    if engine is None:
-        log.info("REDIS_URL is not set: there is no cache, and every read asks MongoDB.")
-    else:
-        owners = Owners(stores.projects)
-        announce = Announced(engine, owners).write
-        stores = behind_cache(stores, engine, owners, answers)
+    stores, announce = _stores(database, retry, engine)
     videos = _media_room(config)
     jobs = _jobs(config, stores, videos, background)
+    disk = MongoMediaDisk(database, retry, MarkerFile(config.media_dir))
     return Backend(
         answers=stores.answers,
         projects=stores.projects,
@@ -140,14 +141,18 @@ def _backend(
         transcripts=stores.transcripts,
         idempotency=stores.idempotency,
         videos=videos,
+        looks=Looks(videos.folder, videos.path_of),
+        media_disk=disk,
+        media_audit=MongoMediaAudit(database, retry, videos),
+        announce_disk=partial(_announce_disk, config, disk),
         uploads=videos.resumable,
         jobs=jobs.desk,
         worker=jobs.worker,
         cache=engine,
-        housekeeping=MongoHousekeeping(database, retry, videos, videos.resumable, announce),
+        housekeeping=MongoHousekeeping(database, retry, videos, videos.resumable, announce, disk),
         retention=_retention(config),
         schema=schema,
-        checks=_checks(config, database, circuit, engine, schema),
+        checks=_checks(config, database, circuit, engine, disk, schema),
         prepare=partial(_prepare, schema, engine),
         close=partial(_close, client, redis_client),
         metrics=_metrics(config, database),
@@ -159,18 +164,30 @@ def _backend(
     )
 
 
+def _stores(database: Database[dict[str, Any]], retry: Retry, engine: CacheEngine | None) -> tuple[Stores, Announce]:
+    """Return the stores, and how writes that go around them are announced to the cache."""
+    stores = mongo_stores(database, retry, answers)
+    if engine is None:
+        log.info("REDIS_URL is not set: there is no cache, and every read asks MongoDB.")
+        return stores, unannounced
+    owners = Owners(stores.projects)
+    return behind_cache(stores, engine, owners, answers), Announced(engine, owners).write
+
+
 def _checks(
     config: Config,
     database: Database[dict[str, Any]],
     circuit: DatabaseCircuit,
     engine: CacheEngine | None,
+    disk: MediaDisk,
     schema: MongoDatabaseSchema,
-) -> tuple[Check, ...]:
+) -> Sequence[Check]:
     """Return what `/health/ready` looks at, in this order; further checks go here."""
     return (
         DatabaseCheck(database, circuit),
         NoCacheCheck() if engine is None else CacheCheck(engine),
         DiskCheck(config.media_dir, config.max_upload_bytes),
+        SameDiskCheck(disk),
         SchemaCheck(schema),
     )
 
@@ -187,6 +204,10 @@ def _prepare(schema: DatabaseSchema, engine: CacheEngine | None) -> None:
         engine.prepare()
     with suppress(ProjectApiError):
         schema.versions()
+
+
+def _announce_disk(config: Config, disk: MediaDisk) -> None:
+    announce_disk(disk, config.media_dir, on_heroku=bool(config.dyno), on_render=bool(config.render))
 
 
 def _metrics(config: Config, database: Database[dict[str, Any]]) -> PrometheusMetrics:
@@ -217,7 +238,7 @@ def _jobs(config: Config, stores: Stores, videos: MediaRoom, background: Backgro
         stores.jobs,
         videos,
         stores.transcripts,
-        recogniser,
+        recogniser or open_recogniser(config.speech, config.whisper_model_dir, videos.folder.work_folder),
         media_dir=config.media_dir,
         # Other processes cannot find the Redis of a client that was brought along.
         redis_url=redis_url if isinstance(redis_url, str) else None,

@@ -15,6 +15,7 @@ film editor understands. The tree::
     │   ├── ProjectNotFound             404  project_not_found
     │   │   └── ProjectNotCarriedOver   404  project_not_carried_over
     │   ├── VideoNotFound               404  video_not_found
+    │   │   └── VideoLost               410  video_lost
     │   ├── ThumbnailNotFound           404  thumbnail_not_found
     │   ├── TimelineVersionNotFound     404  timeline_version_not_found
     │   ├── TranscriptionNotFound       404  transcription_not_found
@@ -178,6 +179,17 @@ class VideoNotFound(NotFound):
 
     code = "video_not_found"
     sentence = "Video file not found"
+
+
+class VideoLost(VideoNotFound):
+    """The project has a video whose file is gone from the server's disk."""
+
+    code = "video_lost"
+    status = 410
+    sentence = (
+        "The video's file is no longer on the server's disk. The project is safe, and its video must be uploaded again: upload "
+        "the same file, and it is attached to the timeline and the history as it was."
+    )
 
 
 class ThumbnailNotFound(NotFound):

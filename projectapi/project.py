@@ -39,6 +39,9 @@ LIST_LIMIT_MAX = 200
 HISTORY_LIMIT_DEFAULT = 20
 HISTORY_LIMIT_MAX = 200
 
+PEAKS_PER_SECOND = (1, 2, 5, 10, 20, 40)
+"""How many peaks of a waveform may be asked for; each number divides the greatest, and a second of 48,000 samples."""
+
 SEGMENTS_MAX = 1000
 """Most segments that one request may cut out of a video."""
 

@@ -61,6 +61,7 @@ def app(mongodb_uri: str, redis_url: str, tmp_path_factory: pytest.TempPathFacto
         redis_url=redis_url,
         media_dir=tmp_path_factory.mktemp("media"),
         max_upload_bytes=20 * 2**20,
+        speech="off",
     )
     app = create_app(config)
     app.extensions["projectapi"].schema.set_up()
@@ -80,7 +81,12 @@ def make_app(tmp_path: Path) -> Iterator[AppMaker]:
     made: list[Flask] = []
 
     def make(*, recogniser: Recogniser | None = None, **settings: Any) -> Flask:
-        defaults = {"app_env": "testing", "mongodb_uri": "mongodb://unused/", "media_dir": tmp_path / "media"}
+        defaults = {
+            "app_env": "testing",
+            "mongodb_uri": "mongodb://unused/",
+            "media_dir": tmp_path / "media",
+            "speech": "off",
+        }
         config = Config(**{**defaults, **settings})
         app = create_app(config, mongo_client=mongomock.MongoClient(tz_aware=True), recogniser=recogniser)
         made.append(app)

@@ -9,10 +9,11 @@ from typing import cast
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import FileStorage
 
-from projectapi.api.bodies import form
+from projectapi.api.bodies import form, query
 from projectapi.api.context import backend, owner, project_key
 from projectapi.api.documentation import documented, enveloped, file_form_of, file_of
 from projectapi.api.envelope import success
+from projectapi.api.looks import LOOKING, frame_at
 from projectapi.api.ranges import file_with_ranges
 from projectapi.api.uploading import UploadRequest, reading_form
 from projectapi.errors import (
@@ -26,11 +27,13 @@ from projectapi.errors import (
     ProjectNotFound,
     ThumbnailNotFound,
     UploadIncomplete,
+    VideoLost,
     VideoNotFound,
     VideoTooLarge,
 )
 from projectapi.project import ProjectKey, Video
 from projectapi.schemas.loading import invalid
+from projectapi.schemas.looks import FrameRequest
 from projectapi.schemas.requests import MediaForm
 from projectapi.schemas.shapes.media import UploadedVideo
 
@@ -38,11 +41,11 @@ log = logging.getLogger("projectapi.media")
 
 blueprint = Blueprint("media", __name__)
 
-NO_VIDEO = (ProjectNotFound, ProjectNotCarriedOver, VideoNotFound)
+NO_VIDEO = (ProjectNotFound, ProjectNotCarriedOver, VideoNotFound, VideoLost)
 UPLOADING = (ProjectNotFound, ProjectNotCarriedOver, InvalidVideo, UploadIncomplete, VideoTooLarge, MediaBusy, DiskFull)
 FILE_HEADERS = ("Range", "If-Range", "If-None-Match")
 
-_FORM = MediaForm()
+_FORM, _FRAME = MediaForm(), FrameRequest()
 
 
 @blueprint.post("/media/upload")
@@ -62,13 +65,20 @@ def upload_video() -> Response:
         # Before the costly work, and before anything of the project's is touched.
         backend().projects.get_summary(key)
         video = videos.accept(part, file.filename)
-    record_video(key, video)
+    replaced = record_video(key, video)
     data = {"project_id": key.id, "file_path": video.path, "duration": video.duration}
-    return success(data, "Video uploaded successfully")
+    return success(data, upload_message(video, replaced))
 
 
-def record_video(key: ProjectKey, video: Video) -> None:
-    """Make a stored file the project's video; only then may the files of the one before go."""
+def upload_message(video: Video, replaced: Video | None) -> str:
+    """Say that a video has arrived, and when it is the one that the project had, that everything fits it as before."""
+    if replaced is None or replaced.sha256 != video.sha256:
+        return "Video uploaded successfully"
+    return "Video uploaded successfully. It is the same file as before: the project's timeline fits it as it was."
+
+
+def record_video(key: ProjectKey, video: Video) -> Video | None:
+    """Make a stored file the project's video and return the one before; only then may the files of that go."""
     try:
         replaced = backend().projects.set_video(key, video)
     except OutcomeUnknown:
@@ -83,16 +93,25 @@ def record_video(key: ProjectKey, video: Video) -> None:
         except OSError:
             # The new video is recorded; what is left of the old one is the sweep's business.
             log.warning("the files of a replaced video could not be deleted", exc_info=True)
+    return replaced
 
 
 @blueprint.get("/media/<project_id>/thumbnail")
-@documented(answer=file_of("image/jpeg"), headers=FILE_HEADERS, errors=(NotFound, ThumbnailNotFound))
+@documented(answer=file_of("image/jpeg"), query=FrameRequest, headers=FILE_HEADERS, errors=(*LOOKING, ThumbnailNotFound))
 def get_thumbnail(project_id: str) -> Response:
-    """Return a picture of the video."""
+    """Return a picture of the video, or what is seen in it at the time ``t`` in seconds."""
+    asked = query(_FRAME)
+    if asked["t"] is not None:
+        return frame_at(project_id, asked["t"], asked["v"])
     video = backend().projects.get_summary(project_key(project_id)).video
     if video is None:
         raise ThumbnailNotFound
-    return file_with_ranges(backend().videos.thumbnail_path_of(video), "image/jpeg")
+    try:
+        path = backend().videos.thumbnail_path_of(video)
+    except ThumbnailNotFound:
+        # Gone from the disk: made again, of the same moment.
+        path = backend().looks.frame_at(video, min(1.0, video.duration / 2))
+    return file_with_ranges(path, "image/jpeg")
 
 
 @blueprint.get("/static/<path:path>")

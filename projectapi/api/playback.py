@@ -8,13 +8,13 @@ from projectapi.api.context import backend, project_key
 from projectapi.api.documentation import documented, file_of
 from projectapi.api.media import FILE_HEADERS, video_of
 from projectapi.api.ranges import file_with_ranges
-from projectapi.errors import NotFound, VideoNotFound
+from projectapi.errors import NotFound, VideoLost, VideoNotFound
 
 blueprint = Blueprint("playback", __name__)
 
 
 @blueprint.get("/media/<project_id>/video")
-@documented(answer=file_of("video/*"), headers=FILE_HEADERS, errors=(NotFound, VideoNotFound))
+@documented(answer=file_of("video/*"), headers=FILE_HEADERS, errors=(NotFound, VideoNotFound, VideoLost))
 def get_video(project_id: str) -> Response:
     """Return the original video (never a trimmed one), whole or the ranges that were asked for; its ETag is its SHA-256."""
     try:

@@ -10,7 +10,7 @@ from projectapi.api.context import backend, project_key
 from projectapi.api.cutting import work_on
 from projectapi.api.documentation import documented
 from projectapi.api.media import video_file
-from projectapi.errors import DiskFull, JobCancelled, JobInterrupted, MediaBusy, ValidationFailed, VideoNotFound
+from projectapi.errors import DiskFull, JobCancelled, JobInterrupted, MediaBusy, ValidationFailed, VideoLost, VideoNotFound
 from projectapi.protocols import JobKind, JobRequest
 from projectapi.schemas.loading import invalid
 from projectapi.schemas.requests import PREVIEW_HEIGHTS, PreviewRequest
@@ -20,7 +20,15 @@ from projectapi.timeline.cut import Shot, main_layer_shots
 blueprint = Blueprint("rendering", __name__, url_prefix="/timeline")
 
 _PREVIEW = PreviewRequest()
-_RENDERING = (VideoNotFound, ValidationFailed, MediaBusy, DiskFull, JobInterrupted, JobCancelled)
+_RENDERING = (
+    VideoNotFound,
+    VideoLost,
+    ValidationFailed,
+    MediaBusy,
+    DiskFull,
+    JobInterrupted,
+    JobCancelled,
+)
 
 
 @blueprint.post("/<project_id>/render-preview")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
@@ -120,17 +121,25 @@ class MediaRoom:
         return self._trimmer.make(self._trimmer.plan_render(video, edit), video, source, report)
 
     def path_of(self, video: Video) -> Path:
-        """Return where the original lies. Raises VideoNotFound when the file is lost or is not what was stored."""
+        """Return where the original lies. Raises VideoLost when the file is gone or is not what was stored."""
         try:
             path = self.folder.resolve(video.path)
             size = path.stat().st_size
         except (errors.NotFound, FileNotFoundError) as error:
             _log.error("the record names the video %s and the file is not there", video.path)
-            raise errors.VideoNotFound from error
+            raise errors.VideoLost from error
         if size != video.bytes:
             _log.error("the video %s has not the %d bytes that were stored", video.path, video.bytes)
-            raise errors.VideoNotFound
+            raise errors.VideoLost
         return path
+
+    def sha256_of(self, video: Video) -> str:
+        """Read the whole original and return its checksum, in hexadecimal. Raises VideoLost."""
+        try:
+            with open(self.path_of(video), "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError as error:
+            raise errors.VideoLost from error
 
     def thumbnail_path_of(self, video: Video) -> Path:
         """Return where the thumbnail (JPEG) lies. Raises ThumbnailNotFound."""

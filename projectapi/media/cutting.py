@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-import imageio_ffmpeg
-
+from projectapi.media.ffmpeg import ffmpeg_command
 from projectapi.media.sandbox import CONTAINERS, FIRST_INPUT, Limits
 from projectapi.media.segments import Cut
 
@@ -94,7 +93,7 @@ def join_command(script: Path, output: str = OUTPUT) -> list[str]:
 
 
 def _ffmpeg() -> list[str]:
-    return [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-y", *_PROGRESS]
+    return [*ffmpeg_command(), *_PROGRESS]
 
 
 def _finished_sound() -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +27,10 @@ _STILL_BRANDS = {"avif", "avis", "heic", "heix", "heim", "heis", "mif1", "msf1"}
 _WEBM_MARK = b"\x42\x82\x84webm"
 _LONG_SIDE = 640
 _FRAME_SEARCH_MAX = 1500
+_FRAME_SEARCH_SECONDS = 4.0
+_DURATION_MAX = 48 * 3600
+_FRAME_RATE_MAX = 1000
+_INDEX_MAX = 12_000_000
 _END_WINDOW_SECONDS = 10
 _DURATION_DOUBT_SECONDS = 1.0
 _BLURRED_RATE = 0.02
@@ -45,12 +50,15 @@ def inspect(containers: str, max_pixels: int, thumbnail: str) -> dict[str, Any]:
         raise Refused("unreadable") from error
     with container:
         stream = _picture(container, max_pixels)
-        _refuse_cut_file(container)
+        _refuse_false_index(container)
         first = _first_frame(container, stream)
-        if first.width * first.height > max_pixels:
-            raise Refused("too_large")
         duration = _duration(container, stream)
+        if duration > _DURATION_MAX:
+            raise Refused("too_long")
         shown = _frame_at(container, stream, 1.0 if duration > 1.0 else duration / 2) or first
+        # The decoder's sizes are the true ones, and they may change on the way.
+        if max(first.width * first.height, shown.width * shown.height) > max_pixels:
+            raise Refused("too_large")
         _write_thumbnail(shown, stream.sample_aspect_ratio, thumbnail)
         return _findings(container, stream, first, duration)
 
@@ -73,6 +81,8 @@ def _findings(container: InputContainer, stream: VideoStream, first: VideoFrame,
 def _frame_rate(stream: VideoStream) -> float | None:
     """Return the mean rate, or the nominal one where the mean is only blurred (fragmented files count it wrongly)."""
     mean, nominal = stream.average_rate, stream.guessed_rate
+    if mean and mean > _FRAME_RATE_MAX and stream.frames > _FRAME_RATE_MAX:
+        raise Refused("too_quick")
     if mean and nominal and abs(nominal / mean - 1) < _BLURRED_RATE:
         return float(nominal)
     rate = mean or nominal
@@ -93,12 +103,22 @@ def _picture(container: InputContainer, max_pixels: int) -> VideoStream:
     raise Refused("no_video")
 
 
-def _refuse_cut_file(container: InputContainer) -> None:
-    """Refuse an MP4, MOV or AVI whose own index points behind the end of the file: the rest was lost on the way."""
+def _refuse_false_index(container: InputContainer) -> None:
+    """Refuse an MP4, MOV or AVI whose own index points behind the end of the file, which lost the rest on its way.
+
+    And one whose frames need more bytes than there are: its index names the same bytes again and again, for ever if it likes.
+    """
     size = os.fstat(_INPUT).st_size
+    if sum(len(stream.index_entries) for stream in container.streams) > _INDEX_MAX:
+        raise Refused("too_many")
+    used = 0
     for stream in container.streams:
-        if any(entry.pos + entry.size > size for entry in stream.index_entries):
-            raise Refused("cut")
+        for entry in stream.index_entries:
+            if entry.pos + entry.size > size:
+                raise Refused("cut")
+            used += entry.size
+    if used > size:
+        raise Refused("too_many")
 
 
 def _content_type(container: InputContainer) -> str:
@@ -147,10 +167,13 @@ def _frames(container: InputContainer, stream: VideoStream, seconds: float) -> I
 
 def _frame_at(container: InputContainer, stream: VideoStream, seconds: float) -> VideoFrame | None:
     origin = (container.start_time or 0) / av.time_base
+    give_up = time.process_time() + _FRAME_SEARCH_SECONDS
     last = None
     for count, frame in enumerate(_frames(container, stream, seconds)):
         last = frame
-        if frame.time is None or frame.time - origin >= seconds - 1e-3 or count >= _FRAME_SEARCH_MAX:
+        if frame.time is None or frame.time - origin >= seconds - 1e-3:
+            break
+        if count >= _FRAME_SEARCH_MAX or time.process_time() > give_up:
             break
     return last
 

@@ -30,9 +30,10 @@ MAX_PIXELS = 8192 * 4352
 """Largest picture taken: 8K with some room. A tiny file may claim a picture that no memory holds."""
 
 _CHILD = str(Path(__file__).with_name("inspect_child.py"))
-_LIMITS = Limits(seconds=20, cpu_seconds=30, memory_bytes=3 * 2**30, output_bytes=16 * 2**20)
+# Less work than time: it is the file's fault when the work is not enough, and a busy machine's when the time is not.
+_LIMITS = Limits(seconds=20, cpu_seconds=12, memory_bytes=3 * 2**30, output_bytes=16 * 2**20)
 _MARK = "reading"
-_OUT_OF_MEANS = (-signal.SIGKILL, -signal.SIGXCPU, os.EX_TEMPFAIL)
+_OUT_OF_MEANS = (-signal.SIGKILL, os.EX_TEMPFAIL)
 _CRASHES = (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE)
 _PLAIN_NAME = re.compile(r"[\w,.-]{1,64}", re.ASCII)
 _SENTENCES = {
@@ -41,6 +42,10 @@ _SENTENCES = {
     "still": "This file is a still image. Please upload a video.",
     "too_large": f"The video's picture is too large: at most {MAX_PIXELS / 1e6:.0f} million pixels are taken.",
     "no_duration": "The video is empty: its duration is zero.",
+    "too_long": "The video is too long, or says that it is: at most 48 hours are taken.",
+    "too_quick": "The video has too many frames: at most 1000 per second are taken.",
+    "too_many": "The video is damaged: it names more frames than it has.",
+    "too_costly": "Reading this video takes more work than the server may spend on one file. Please convert it and try again.",
 }
 
 _log = logging.getLogger(__name__)
@@ -91,6 +96,8 @@ def _meaning(error: SandboxError, *, reading: bool) -> errors.ProjectApiError:
     if isinstance(error, SandboxTimeout) or error.status in _OUT_OF_MEANS:
         # Killed for its use of time or memory: a slow or crowded machine does that to good videos too.
         return errors.MediaBusy()
+    if reading and error.status == -signal.SIGXCPU:
+        return errors.InvalidVideo(_SENTENCES["too_costly"])
     if reading and error.status in _CRASHES:
         return errors.InvalidVideo()
     _log.error("the inspection of videos does not work: %s", error)

@@ -33,6 +33,7 @@ CONTAINERS = "mov,mp4,matroska,webm,avi,ogg"
 _CHILD = str(Path(__file__).with_name("sandbox_child.py"))
 _READ_SIZE = 65536
 _WATCH_SECONDS = 0.25
+_POLL_SECONDS = 0.002
 _STDOUT_MAX = 262_144
 _STDERR_MAX = 8_192
 _DISK_FULL_MARK = b"No space left on device"
@@ -155,10 +156,8 @@ def _listen(
                 if key.data is process.stdout:
                     watch(data)
                 kept[key.data] += data[: most[key.data] - len(kept[key.data])]
-    try:
-        process.wait(_time_left(deadline))
-    except subprocess.TimeoutExpired as error:
-        raise SandboxTimeout from error
+    while not _has_ended(process):
+        time.sleep(min(_POLL_SECONDS, _time_left(deadline)))
     return bytes(kept[process.stdout]), bytes(kept[process.stderr])
 
 
@@ -169,12 +168,17 @@ def _time_left(deadline: float) -> float:
     return left
 
 
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Tell whether the process has ended, and leave its number in use, so that its group can still be named by it."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Make sure that nothing of the run is left: not the process, not what it started, not our ends of its pipes."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    # Also when the process itself has ended well: what it left behind in its group ends with it.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
     for stream in (process.stdout, process.stderr):
         if stream:
             stream.close()

@@ -31,11 +31,11 @@ def _leave_with_the_parent(parent: int) -> None:
         sys.exit("the parent process is gone")
 
 
-def _limit(kind: int, most: int) -> None:
+def _limit(kind: int, most: int, grace: int = 0) -> None:
     ceiling = resource.getrlimit(kind)[1]
-    allowed = most if ceiling == resource.RLIM_INFINITY else min(most, ceiling)
+    allowed, last = (wish if ceiling == resource.RLIM_INFINITY else min(wish, ceiling) for wish in (most, most + grace))
     try:
-        resource.setrlimit(kind, (allowed, allowed))
+        resource.setrlimit(kind, (allowed, last))
     except (ValueError, OSError):
         # macOS has no limit on the address space; the time limit still holds there.
         if sys.platform == "linux":
@@ -57,7 +57,8 @@ def main(order: dict[str, Any]) -> None:
     os.nice(_NICENESS)
     _open_inputs(order["input"], order["inputs"])
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, order["cpu_seconds"])
+    # At the first limit comes SIGXCPU, which says what happened; at the last one SIGKILL, which does not.
+    _limit(resource.RLIMIT_CPU, order["cpu_seconds"], grace=1)
     _limit(resource.RLIMIT_FSIZE, order["output_bytes"])
     _limit(resource.RLIMIT_AS, order["memory_bytes"])
     command = order["command"]

@@ -7,6 +7,7 @@
     <root>/trimmed/<uuid>_<request>.mp4    results of trimming that original; can be made again
     <root>/incoming/<uuid>.part            uploads on their way
     <root>/work/<random>/                  scratch folders of running tools
+    <root>/looks/<uuid>_<what>             what is shown of that original (`looking`); can be made again
     <root>/uploads/<id>/                   uploads that may break off and go on: see `resumable`
     <root>/jobs/                           the jobs room's own, not touched here
 
@@ -34,6 +35,7 @@ from projectapi.media.incoming import ArrivedVideo, IncomingVideo, full_disk_rep
 from projectapi.project import FORM_OVERHEAD_BYTES, Video
 
 VIDEOS, THUMBNAILS, TRIMMED, INCOMING, WORK = "videos", "thumbnails", "trimmed", "incoming", "work"
+LOOKS = "looks"
 _SERVED = (VIDEOS, THUMBNAILS, TRIMMED)
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -43,6 +45,7 @@ _OUR_FILES = {
     TRIMMED: re.compile(_UUID + r"_[0-9a-f]{64}\.mp4"),
     INCOMING: re.compile(_UUID + r"\.part"),
     WORK: re.compile(r"run_\w+"),
+    LOOKS: re.compile(_UUID + r"_[0-9a-z_]+\.(jpg|dat)(\.lock)?"),
 }
 
 _NO_STORAGE = "Videos cannot be stored on this server right now; your projects are not affected. Please try again later."
@@ -139,6 +142,8 @@ class MediaFolder:
         self._remove(video.path, video.thumbnail_path)
         for path in (self.root / TRIMMED).glob(f"{_identity(video)}_*.mp4"):
             path.unlink(missing_ok=True)
+        for path in (self.root / LOOKS).glob(f"{_identity(video)}_*"):
+            path.unlink(missing_ok=True)
 
     def resolve(self, relative: str) -> Path:
         """Return where the served file `relative` (``videos/…``, ``thumbnails/…``, ``trimmed/…``) lies.
@@ -161,7 +166,7 @@ class MediaFolder:
         """Delete what nothing points to and is older than `older_than_seconds`; return the names, sorted.
 
         `in_use` holds the paths of all videos and thumbnails that records name, of deleted projects too. Part files, scratch
-        folders and trimmed videos go by age alone. Files that projectapi did not name stay. With `dry_run` nothing goes.
+        folders, trimmed videos and looks go by age alone. Files that projectapi did not name stay. With `dry_run` nothing goes.
         """
         newest = time.time() - older_than_seconds
         found = sorted(name for name in self._leftovers(newest) if name not in in_use)

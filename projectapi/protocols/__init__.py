@@ -22,6 +22,8 @@ from projectapi.protocols.jobs import (
     Report,
     Worker,
 )
+from projectapi.protocols.looks import Filmstrip, VideoLooks, Waveform
+from projectapi.protocols.media_disk import DamagedVideo, DiskMarker, DiskState, FileTrouble, MediaAudit, MediaDisk
 from projectapi.protocols.metrics import Metrics
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.speech import Recogniser, Word
@@ -50,9 +52,14 @@ __all__ = [
     "Check",
     "Checksum",
     "CollectionStatus",
+    "DamagedVideo",
     "DatabaseSchema",
     "DatabaseStatus",
     "Finding",
+    "DiskMarker",
+    "DiskState",
+    "FileTrouble",
+    "Filmstrip",
     "HistoryReport",
     "Housekeeping",
     "IdempotencyStore",
@@ -65,6 +72,8 @@ __all__ = [
     "JobStopped",
     "JobStore",
     "Jobs",
+    "MediaAudit",
+    "MediaDisk",
     "Metrics",
     "MigrationReport",
     "ProjectStore",
@@ -83,6 +92,8 @@ __all__ = [
     "TrimmedFile",
     "UploadPlan",
     "VideoFiles",
+    "VideoLooks",
+    "Waveform",
     "Word",
     "Worker",
 ]

@@ -11,6 +11,8 @@ from projectapi.protocols.files import VideoFiles
 from projectapi.protocols.health import Check
 from projectapi.protocols.idempotency import IdempotencyStore
 from projectapi.protocols.jobs import Jobs, Worker
+from projectapi.protocols.looks import VideoLooks
+from projectapi.protocols.media_disk import MediaAudit, MediaDisk
 from projectapi.protocols.metrics import Metrics
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
@@ -30,6 +32,10 @@ class Backend:
     transcripts: TranscriptStore
     idempotency: IdempotencyStore
     videos: VideoFiles
+    looks: VideoLooks
+    media_disk: MediaDisk
+    media_audit: MediaAudit
+    announce_disk: Callable[[], None]
     uploads: ResumableUploads
     jobs: Jobs
     worker: Worker | None

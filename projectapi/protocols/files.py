@@ -58,7 +58,10 @@ class VideoFiles(Protocol):
         """Delete files older than this that nothing points to, and return their names; `in_use` holds the paths in records."""
 
     def path_of(self, video: Video) -> Path:
-        """Return where the original lies. Raises VideoNotFound when the file is lost."""
+        """Return where the original lies. Raises VideoLost when the file is gone."""
+
+    def sha256_of(self, video: Video) -> str:
+        """Read the whole original and return its checksum, in hexadecimal. Raises VideoLost."""
 
     def thumbnail_path_of(self, video: Video) -> Path:
         """Return where the thumbnail lies. Raises ThumbnailNotFound."""

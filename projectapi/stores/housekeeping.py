@@ -9,7 +9,16 @@ from datetime import datetime
 from pymongo.database import Database
 
 from projectapi.infra.retry import Retry
-from projectapi.protocols import HistoryReport, Housekeeping, PurgeReport, ResumableUploads, Trashed, VideoFiles
+from projectapi.protocols import (
+    DiskState,
+    HistoryReport,
+    Housekeeping,
+    MediaDisk,
+    PurgeReport,
+    ResumableUploads,
+    Trashed,
+    VideoFiles,
+)
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
 from projectapi.stores.documents import Document
 from projectapi.stores.history_sweep import Announce, HistorySweep, unannounced
@@ -33,10 +42,12 @@ class MongoHousekeeping(Housekeeping):
         videos: VideoFiles,
         uploads: ResumableUploads,
         announce: Announce = unannounced,
+        disk: MediaDisk | None = None,
     ) -> None:
         self._projects = database[PROJECTS]
         self._retry = retry
         self._videos = videos
+        self._disk = disk
         self._uploads = uploads
         self._history = HistorySweep(self._projects, database[TIMELINE_STATES], retry, announce)
         self._trash = Trash(self._projects, database[TIMELINE_STATES], retry, videos, announce)
@@ -47,6 +58,10 @@ class MongoHousekeeping(Housekeeping):
 
     def sweep_files(self, *, dry_run: bool = False) -> Sequence[str]:
         """See `Housekeeping.sweep_files`."""
+        if self._disk and self._disk.state() in (DiskState.WIPED, DiskState.ANOTHER):
+            # What lies there may belong to somebody else.
+            log.warning("the media disk is not the one that the database knows, so all its files were left alone")
+            return []
         # Their age is all that counts: no project names them.
         expired = self._uploads.sweep(dry_run=dry_run)
         in_use = set(self._paths_in_use())

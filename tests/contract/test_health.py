@@ -29,7 +29,7 @@ def test_a_sound_installation_is_alive_and_ready(client: FlaskClient) -> None:
     body = answer.get_json()
 
     assert answer.status_code == 200 and answer.headers["Cache-Control"] == "no-store"
-    assert list(body["checks"]) == ["mongodb", "redis", "disk", "schema"]
+    assert list(body["checks"]) == ["mongodb", "redis", "disk", "videos", "schema"]
     assert body["status"] == "healthy", body
     for check in body["checks"].values():
         assert check["state"] == "healthy" and check["milliseconds"] >= 0
@@ -60,7 +60,7 @@ def test_the_addresses_of_an_older_backend_answer_without_an_envelope(client: Fl
 def test_health_metrics_name_every_part(client: FlaskClient) -> None:
     body = client.get("/health/metrics").get_json()
 
-    assert body["check_milliseconds"].keys() == {"mongodb", "redis", "disk", "schema"}
+    assert body["check_milliseconds"].keys() == {"mongodb", "redis", "disk", "videos", "schema"}
     assert body["uptime_seconds"] > 0
 
 

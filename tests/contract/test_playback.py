@@ -16,9 +16,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import AppMaker
-from tests.contract.calls import create_project, trim, upload
+from tests.contract.calls import create_project, post_video, save, trim, upload, video_of
 from tests.contract.conftest import Film
 from tests.contract.shapes import assert_success
+from tests.contract.timelines import make_state
 from tests.errors_shape import assert_error
 from tests.media_samples import small_mp4_bytes
 
@@ -266,14 +267,50 @@ def test_a_project_without_a_video_plays_nothing(client: FlaskClient, project_id
         assert assert_error(response, 404, "video_not_found")["error"] == "Video file not found"
 
 
-def test_a_video_whose_file_was_lost_is_said_to_be_missing(client: FlaskClient, filmed_id: str, media_dir: Path) -> None:
+def test_a_video_whose_file_was_lost_is_said_to_be_lost(client: FlaskClient, filmed_id: str, media_dir: Path) -> None:
     record = client.get(f"/projects/{filmed_id}/debug").get_json()["data"]["video"]
     (media_dir / record["path"]).unlink()
     (media_dir / record["thumbnail_path"]).unlink()
 
-    assert_error(client.get(f"/media/{filmed_id}/video"), 404, "video_not_found")
-    assert_error(client.get(f"/media/{filmed_id}/thumbnail"), 404, "thumbnail_not_found")
-    assert_error(trim(client, filmed_id, (0, 0.5)), 404, "video_not_found")
+    for response in (
+        client.get(f"/media/{filmed_id}/video"),
+        client.get(f"/media/{filmed_id}/thumbnail"),
+        client.get(f"/media/{filmed_id}/filmstrip.jpg"),
+        client.get(f"/media/{filmed_id}/waveform"),
+        trim(client, filmed_id, (0, 0.5)),
+    ):
+        sentence = assert_error(response, 410, "video_lost")["error"]
+        assert "project is safe" in sentence
+        assert "uploaded again" in sentence
+
+
+def test_the_same_file_uploaded_again_is_attached_to_the_timeline_as_it_was(
+    client: FlaskClient, filmed_id: str, media_dir: Path
+) -> None:
+    record = client.get(f"/projects/{filmed_id}/debug").get_json()["data"]["video"]
+    save(client, filmed_id, make_state())
+    timeline = client.get(f"/timeline/{filmed_id}").get_json()["data"]
+    (media_dir / record["path"]).unlink()
+
+    answer = post_video(client, filmed_id, small_mp4_bytes())
+
+    assert answer.status_code == 200
+    assert "same file" in answer.get_json()["message"]
+    assert video_of(client, filmed_id) == small_mp4_bytes()
+    assert client.get(f"/timeline/{filmed_id}").get_json()["data"] == timeline
+
+
+def test_another_file_is_not_said_to_be_the_same(client: FlaskClient, filmed_id: str, film: Film) -> None:
+    assert post_video(client, filmed_id, film.video).get_json()["message"] == "Video uploaded successfully"
+
+
+def test_a_thumbnail_that_was_lost_is_made_again(client: FlaskClient, filmed_id: str, media_dir: Path) -> None:
+    record = client.get(f"/projects/{filmed_id}/debug").get_json()["data"]["video"]
+    (media_dir / record["thumbnail_path"]).unlink()
+
+    with client.get(f"/media/{filmed_id}/thumbnail") as response:
+        assert response.status_code == 200
+        assert response.get_data().startswith(b"\xff\xd8\xff")
 
 
 def test_a_thumbnail_is_a_picture(client: FlaskClient, film: Film) -> None:

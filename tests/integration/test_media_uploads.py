@@ -269,6 +269,7 @@ READS = "import os, pathlib, signal, sys; pathlib.Path(sys.argv[4]).touch(); "
         (READS + "print('no JSON')", errors.InvalidVideo),
         (READS + "os.kill(os.getpid(), signal.SIGKILL)", errors.MediaBusy),
         (READS + "sys.exit(os.EX_TEMPFAIL)", errors.MediaBusy),
+        (READS + "os.kill(os.getpid(), signal.SIGXCPU)", errors.InvalidVideo),
         (READS + "raise AttributeError", errors.ProjectApiError),
         ("import a_library_that_is_not_there", errors.ProjectApiError),
         ("import os; os.abort()", errors.ProjectApiError),
@@ -321,6 +322,22 @@ def test_a_file_with_values_that_nobody_can_work_with_is_undecodable(
     inspect_child.main(CONTAINERS, "1000000", "thumbnail.jpg", str(tmp_path / "mark"))
 
     assert json.loads(capsys.readouterr().out) == {"refused": "undecodable"}
+
+
+def test_a_picture_that_takes_long_to_find_is_not_looked_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = os.open(make_video(tmp_path / "video.mp4", seconds=3.0, extra=["-g", "999"]), os.O_RDONLY)
+    monkeypatch.setattr(inspect_child, "_INPUT", video)
+    monkeypatch.setattr(inspect_child, "_FRAME_SEARCH_SECONDS", 0.0)
+    sought = []
+    monkeypatch.setattr(inspect_child, "_write_thumbnail", lambda frame, *_: sought.append(frame.time))
+
+    found = inspect_child.inspect(CONTAINERS, 10**6, "thumbnail.jpg")
+    os.close(video)
+
+    assert found["duration"] == pytest.approx(3.0, abs=0.1)
+    assert sought[0] < 0.5
 
 
 def test_a_whole_upload_waits_longer_for_a_place_than_a_click_would(

