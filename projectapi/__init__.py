@@ -17,6 +17,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from projectapi import api, cli, devstack
+from projectapi.cli.doctor import EXAMINATIONS
 from projectapi.errors import ProjectApiError
 from projectapi.infra.cache_setup import connect_cache
 from projectapi.infra.database_circuit import DatabaseCircuit
@@ -33,15 +34,24 @@ from projectapi.media import MediaRoom
 from projectapi.media.disk_check import DiskCheck
 from projectapi.media.disk_marker import MarkerFile
 from projectapi.media.disk_notice import SameDiskCheck, announce_disk
+from projectapi.media.examinations import Disk, Ffmpeg
 from projectapi.media.looking import Looks
 from projectapi.project import FRESH_START
-from projectapi.protocols import Backend, Check, DatabaseSchema, MediaDisk, Recogniser
+from projectapi.protocols import Backend, Check, DatabaseSchema, Examination, MediaDisk, Recogniser
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.speech import open_recogniser
 from projectapi.stores.announced import Announced, Owners
 from projectapi.stores.assembly import Stores, behind_cache, mongo_stores
 from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettings, MongoControlStore
+from projectapi.stores.database_examinations import (
+    Clock,
+    DatabaseAddress,
+    DatabaseReachable,
+    Pool,
+    Promises,
+    Rights,
+)
 from projectapi.stores.database_info import CheckedRetry
 from projectapi.stores.database_schema import MongoDatabaseSchema
 from projectapi.stores.database_size import bytes_of
@@ -49,6 +59,8 @@ from projectapi.stores.health_checks import CacheCheck, DatabaseCheck, NoCacheCh
 from projectapi.stores.history_sweep import Announce, unannounced
 from projectapi.stores.housekeeping import MongoHousekeeping
 from projectapi.stores.media_disk import MongoMediaAudit, MongoMediaDisk
+from projectapi.stores.redis_examinations import RedisEviction, RedisReachable
+from projectapi.stores.schema_examinations import Indexes, SchemaVersion, Validators
 from projectapi.timeline.retention import RetentionPolicy
 
 if TYPE_CHECKING:
@@ -98,6 +110,7 @@ def create_app(
     if redis_url:
         redis_client = connect_cache(app, redis_url, default_timeout_seconds=config.cache_ttl_seconds)
     backend = app.extensions["projectapi"] = _backend(config, mongo_client, circuit, redis_client, (redis_url, recogniser))
+    app.extensions[EXAMINATIONS] = _examinations(config, mongo_client, redis_client, backend.schema)
     _open_the_api(app, config, redis_client)
     cli.init_app(app)
     if own_client and config.mongodb_uri is None and devstack.is_serving():
@@ -189,6 +202,29 @@ def _checks(
         DiskCheck(config.media_dir, config.max_upload_bytes),
         SameDiskCheck(disk),
         SchemaCheck(schema),
+    )
+
+
+def _examinations(
+    config: Config, client: MongoClient[dict[str, Any]], redis_client: redis.Redis | None, schema: DatabaseSchema
+) -> tuple[Examination, ...]:
+    """Return what `flask doctor` looks at, in this order."""
+    in_production, is_wiped = config.app_env == "production", config.dyno is not None
+    disk = DiskCheck(config.media_dir, config.max_upload_bytes)
+    return (
+        DatabaseAddress(config.mongodb_uri, in_production=in_production),
+        Promises(client),
+        Pool(client, processes=config.web_concurrency, threads=config.web_threads),
+        DatabaseReachable(client),
+        Clock(client),
+        Rights(client[config.mongodb_database]),
+        Indexes(schema),
+        Validators(schema),
+        SchemaVersion(schema),
+        RedisReachable(redis_client),
+        *([RedisEviction(redis_client)] if redis_client is not None else []),
+        Disk(config.media_dir, disk, is_wiped=is_wiped, in_production=in_production),
+        Ffmpeg(),
     )
 
 

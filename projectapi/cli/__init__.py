@@ -8,6 +8,7 @@ from flask import Flask
 from projectapi.cli.cache import cache
 from projectapi.cli.db import db
 from projectapi.cli.dev import dev_command
+from projectapi.cli.doctor import doctor
 from projectapi.cli.media import media
 from projectapi.cli.trash import trash
 from projectapi.cli.worker import worker
@@ -15,7 +16,7 @@ from projectapi.cli.worker import worker
 
 def init_app(app: Flask) -> None:
     """Give `app` its commands."""
-    for command in (cache, db, dev_command, media, trash, worker):
+    for command in (cache, db, dev_command, doctor, media, trash, worker):
         app.cli.add_command(command)
 
 

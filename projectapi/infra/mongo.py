@@ -55,7 +55,7 @@ def connect(
     pymongo = PyMongo()
     pymongo.cx = client = FlaskMongoClient(uri, connect=False, tz_aware=True, event_listeners=listeners, **options)
     app.extensions["pymongo"] = pymongo
-    if weakened := _weakened_promises(client):
+    if weakened := weakened_promises(client):
         log.warning("Options in the MongoDB connection string (%s) weaken what projectapi promises.", "; ".join(weakened))
     return client
 
@@ -65,7 +65,7 @@ def _option_names(uri: str) -> set[str]:
     return {name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)}
 
 
-def _weakened_promises(client: MongoClient[Document]) -> list[str]:
+def weakened_promises(client: MongoClient[Document]) -> list[str]:
     """Return the promises that the options in force do not keep, each behind the name of its option."""
     concern = client.write_concern.document
     kept = {

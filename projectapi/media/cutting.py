@@ -92,6 +92,12 @@ def join_command(script: Path, output: str = OUTPUT) -> list[str]:
     ]
 
 
+def trial_command() -> list[str]:
+    """Return an ffmpeg command that encodes a moment of black and writes nothing. Raises RuntimeError without ffmpeg."""
+    black = ("-f", "lavfi", "-i", "color=size=64x64:duration=0.1")
+    return [*_ffmpeg(), *black, "-c:v", "libx264", "-threads", "1", "-f", "null", "-"]
+
+
 def _ffmpeg() -> list[str]:
     return [*ffmpeg_command(), *_PROGRESS]
 

@@ -7,6 +7,7 @@ the errors that each method raises.
 from projectapi.protocols.answers import CODINGS, Answer, Answers
 from projectapi.protocols.backend import Backend
 from projectapi.protocols.caching import Cache, CacheStatus
+from projectapi.protocols.diagnosis import Diagnosis, Examination, Verdict, fail, ok, warn
 from projectapi.protocols.files import IncomingFile, TrimmedFile, VideoFiles
 from projectapi.protocols.health import Check, Finding, State
 from projectapi.protocols.idempotency import IdempotencyStore, RecordedAnswer, Remembered
@@ -55,6 +56,8 @@ __all__ = [
     "DamagedVideo",
     "DatabaseSchema",
     "DatabaseStatus",
+    "Diagnosis",
+    "Examination",
     "Finding",
     "DiskMarker",
     "DiskState",
@@ -91,9 +94,13 @@ __all__ = [
     "Trashed",
     "TrimmedFile",
     "UploadPlan",
+    "Verdict",
     "VideoFiles",
     "VideoLooks",
     "Waveform",
     "Word",
     "Worker",
+    "fail",
+    "ok",
+    "warn",
 ]
