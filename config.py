@@ -146,6 +146,13 @@ def _redis_client_takes(url: str) -> bool:
     return bool(parts.hostname) and not parts.fragment and re.fullmatch(r"(/\d*)?", parts.path) is not None
 
 
+def _without_certificate_check(url: str) -> str:
+    """Return a Redis URL whose TLS takes any certificate, unless the URL itself says what to take."""
+    if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=none"
+
+
 def _switch(value: str) -> bool:
     if value not in ("0", "1"):
         raise ValueError("0 or 1")
@@ -217,6 +224,12 @@ class Config:
         None,
         "Redis URL. Missing in development: the embedded stand-in is started; missing in production: no cache.",
         secret=True,
+    )
+    redis_tls_check: bool = _setting(
+        "REDIS_TLS_CHECK",
+        _switch,
+        True,
+        "`0`: the certificate behind a `rediss://` URL is not checked. Heroku's are self-signed, and its URL cannot be edited.",
     )
     cache_ttl_seconds: float = _setting(
         "CACHE_TTL_SECONDS", _seconds(1, 86_400), 300.0, "How long a cached answer is kept, give or take a tenth, in seconds."
@@ -436,6 +449,8 @@ class Config:
                 shown = "***" if field.metadata.get("secret") else repr(raw[:80])
                 problems.append(f"{name} is {shown}: allowed is {error}.")
                 wrong.append(field.metadata["variable"])
+        if "redis_url" in values and not values.get("redis_tls_check", True):
+            values["redis_url"] = _without_certificate_check(values["redis_url"])
         try:
             config = cls(**values)
         except ConfigError as error:

@@ -237,3 +237,17 @@ def test_limits_that_nobody_understands_are_refused(value: str) -> None:
 def test_limits_are_off_unless_they_are_given() -> None:
     assert Config.from_env({}).rate_limits is None
     assert Config.from_env({"RATE_LIMITS": " 600/minute;20/second "}).rate_limits == "600/minute;20/second"
+
+
+@pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        ("rediss://:s3cret@cache:6380", "rediss://:s3cret@cache:6380?ssl_cert_reqs=none"),
+        ("rediss://cache:6380/1?socket_timeout=1", "rediss://cache:6380/1?socket_timeout=1&ssl_cert_reqs=none"),
+        ("rediss://cache:6380?ssl_cert_reqs=required", "rediss://cache:6380?ssl_cert_reqs=required"),
+        ("redis://cache:6379", "redis://cache:6379"),
+    ],
+)
+def test_a_self_signed_certificate_of_redis_is_taken_on_demand(url: str, taken: str) -> None:
+    assert Config.from_env({"REDIS_URL": url, "REDIS_TLS_CHECK": "0"}).redis_url == taken
+    assert Config.from_env({"REDIS_URL": url}).redis_url == url
