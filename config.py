@@ -1,7 +1,7 @@
 """The settings of projectapi: read once from the environment, validated whole, then frozen.
 
 This module is the only reader of the environment. Every field of `Config` names its variable, its default and its meaning;
-the table in README.md is checked against them by a test.
+the table in docs/configuration.md is checked against them by a test.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m bench``: measure, print, and write the tables to docs/performance.md."""
+"""``python -m bench``: measure, print, and write the tables to docs/performance.md (the footprint: docs/deployment.md)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from bench import report
 from bench.candidates import FLASK_CONSTANT, PROJECTAPI, WSGI_CONSTANT, Servers, servers
 from bench.far_away import measure_gains
+from bench.footprint import measure_footprint
 from bench.measure import Batches
 from bench.processes import ROOT
 from bench.speed import Extent, measure_speed
@@ -19,6 +20,7 @@ from bench.storage import SIZES, measure_lists, measure_long_history, measure_sa
 from bench.uploads import measure_uploads
 
 PAGE = ROOT / "docs" / "performance.md"
+OTHER_PAGES = {"footprint": ROOT / "docs" / "deployment.md"}
 Section = Callable[[Servers, bool], str]
 
 
@@ -52,7 +54,18 @@ def _uploads(servers: Servers, quick: bool) -> str:
     return report.upload_table(measure_uploads(servers, 1, 4 * 2**20) if quick else measure_uploads(servers))
 
 
-SECTIONS: dict[str, Section] = {"speed": _speed, "cache": _cache, "saves": _saves, "lists": _lists, "uploads": _uploads}
+def _footprint(servers: Servers, quick: bool) -> str:
+    return report.footprint_tables(measure_footprint(servers, saves=2 if quick else 32, clips=20 if quick else 200))
+
+
+SECTIONS: dict[str, Section] = {
+    "speed": _speed,
+    "cache": _cache,
+    "saves": _saves,
+    "lists": _lists,
+    "uploads": _uploads,
+    "footprint": _footprint,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -78,7 +91,7 @@ def _run(name: str, servers: Servers, quick: bool) -> None:
     text = f"{tables}\n\n{report.machine(load_before)}"
     print(f"\n{text}\n", flush=True)
     if not quick:
-        report.keep(name, text, PAGE)
+        report.keep(name, text, OTHER_PAGES.get(name, PAGE))
 
 
 def _say(text: str) -> None:

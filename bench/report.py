@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.candidates import CANDIDATES, FLASK_CONSTANT, PROJECTAPI
 from bench.far_away import Gain
+from bench.footprint import STYLES, Footprint
 from bench.measure import Figures
 from bench.speed import Row
 from bench.storage import Listing, Saves
@@ -111,6 +112,38 @@ def list_table(listings: Sequence[Listing]) -> str:
         for one in listings
     ]
     return table(["projects of the owner", "first page, uncached: p50 / CPU ms", "cached: p50 / CPU ms"], body)
+
+
+FREE_OPERATIONS = 100
+"""Operations a second that Atlas' free tier carries out."""
+
+FREE_BYTES = 512 * 2**20
+"""What Atlas' free tier stores."""
+
+
+def footprint_tables(footprint: Footprint) -> str:
+    """Return what requests ask of MongoDB, and what hours of editing come to against the free tier."""
+    each = [
+        [one.name, f"{one.operations:.1f}", ", ".join(f"{n} {count:.3g}" for n, count in one.commands.items()) or "-"]
+        for one in footprint.activities
+    ]
+    named = {one.name: one for one in footprint.activities}
+    save, opening = named["save the timeline"], named["open a project, not cached"].operations
+    hours = []
+    for style, saves in STYLES.items():
+        operations, kept = saves * save.operations + opening, saves * save.stored_bytes
+        editors, until_full = FREE_OPERATIONS * 3600 / operations, (FREE_BYTES - footprint.project_bytes) / kept
+        numbers = [operations, editors, kept / 1e3, until_full]
+        hours.append([f"an hour, {style}", f"{operations / 3600:.2f}", *(f"{number:,.0f}" for number in numbers)])
+    header = ["one editor", "operations a second", "an hour", "editors in 100 a second", "KB of history", "hours to 512 MB"]
+    return "\n\n".join(
+        [
+            table(["request", "operations", "which"], each),
+            f"A project of {footprint.clips:,} clips takes {footprint.project_bytes / 1e3:,.0f} KB, and each save "
+            f"{save.stored_bytes:,.0f} bytes of history more (BSON; indexes come on top).",
+            table(header, hours),
+        ]
+    )
 
 
 def upload_table(uploads: Sequence[Upload]) -> str:

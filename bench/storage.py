@@ -90,10 +90,10 @@ def measure_lists(servers: Servers, batches: Batches, owners: Sequence[int] = OW
 def _saves(application: Running, database: Database[Any], way: str, clips: int, saves: int) -> Saves:
     project = PROJECTAPI.dialect.new_project(application.port, clips)
     request = PROJECTAPI.dialect.save(project, clips) if way == "full save" else _patch(project)
-    before, cpu_before = _stored_bytes(database, project), application.cpu_seconds()
+    before, cpu_before = stored_bytes(database, project), application.cpu_seconds()
     outcome = run(Load(application.port, [request], count=saves, seconds=1_000.0))
     cpu = application.cpu_seconds() - cpu_before
-    stored = _stored_bytes(database, project) - before
+    stored = stored_bytes(database, project) - before
     median = outcome.latencies[len(outcome.latencies) // 2] * 1000
     body = len(request.partition(b"\r\n\r\n")[2])
     return Saves(way, clips, saves, body, stored / saves, median, cpu / saves * 1000)
@@ -105,7 +105,8 @@ def _patch(project: str) -> bytes:
     return request_bytes("PATCH", f"/timeline/{project}", compact(moved), Content_Type="application/json-patch+json")
 
 
-def _stored_bytes(database: Database[Any], project: str) -> int:
+def stored_bytes(database: Database[Any], project: str) -> int:
+    """Return how many bytes of BSON the history of a project takes."""
     revisions = database.get_collection("timeline_states", bson.CodecOptions(document_class=RawBSONDocument))
     return sum(len(document.raw) for document in revisions.find({"projectId": project}))
 

@@ -1,4 +1,4 @@
-"""The table of settings in the README is the code's own."""
+"""The table of settings in the documentation is the code's own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from config import Config
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 ENV_EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
 
@@ -31,8 +31,8 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
-def test_the_readme_has_every_setting_with_its_default_and_meaning() -> None:
-    between = README.read_text().partition("<!-- settings -->\n")[2].partition("\n<!-- /settings -->")[0]
+def test_the_page_has_every_setting_with_its_default_and_meaning() -> None:
+    between = PAGE.read_text().partition("<!-- settings -->\n")[2].partition("\n<!-- /settings -->")[0]
 
     assert between == settings_table()
 
