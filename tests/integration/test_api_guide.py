@@ -7,13 +7,12 @@ import subprocess
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 from projectapi.api.documentation.failures import error_table
+from tests.harness.documented_commands import pattern_of, serving
 
 GUIDE = Path(__file__).parents[2] / "docs" / "api.md"
 WAIT_SECONDS = 60
@@ -22,13 +21,8 @@ WAIT_SECONDS = 60
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
     """Where the application answers over TCP."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as address:
+        yield address
 
 
 def commands() -> list[tuple[str, str]]:
@@ -42,12 +36,6 @@ def commands() -> list[tuple[str, str]]:
         else:
             found += [(line, "") for line in group]
     return found
-
-
-def pattern_of(answer: str) -> str:
-    """Return what an answer must match: three dots stand for anything, and so does what the server makes up."""
-    escaped = re.escape(answer).replace(re.escape("..."), ".*").replace(r"\ .*", ".*").replace(r".*\ ", ".*")
-    return escaped.replace("4f1c0a5d9be2a7c3d8e6f012", "[0-9a-f]{24}")
 
 
 def test_the_table_of_errors_is_the_tree_of_errors() -> None:
