@@ -55,7 +55,9 @@ def _uploads(servers: Servers, quick: bool) -> str:
 
 
 def _footprint(servers: Servers, quick: bool) -> str:
-    return report.footprint_tables(measure_footprint(servers, saves=2 if quick else 32, clips=20 if quick else 200))
+    if quick:
+        return report.footprint_tables(measure_footprint(servers, reads=1, saves=2, clips=20))
+    return report.footprint_tables(measure_footprint(servers, reads=5, saves=32, clips=200))
 
 
 SECTIONS: dict[str, Section] = {

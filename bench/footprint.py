@@ -27,7 +27,6 @@ PAUSE_SECONDS = 1.2
 STYLES = {"saves every 10 s": 360, "saves every 30 s": 120, "saves every 10 min": 6}
 """Saves in an hour of editing."""
 
-_READS = 5
 _NO_OPERATIONS = frozenset({"hello", "ping", "endSessions"})
 
 
@@ -71,7 +70,7 @@ class _Counting(CommandListener):
         pass
 
 
-def measure_footprint(servers: Servers, saves: int, clips: int) -> Footprint:
+def measure_footprint(servers: Servers, *, reads: int, saves: int, clips: int) -> Footprint:
     """Return what an editor's requests ask of MongoDB; a run of 32 saves shares one keyframe."""
     counting = _Counting()
     redis_client = connect(servers.redis.uri)
@@ -85,7 +84,7 @@ def measure_footprint(servers: Servers, saves: int, clips: int) -> Footprint:
         backend.schema.set_up()
         try:
             editor = _Editor(app.test_client(), client[name], counting, clips)
-            return editor.work(saves, forget=backend.cache.purge)
+            return editor.work(reads, saves, forget=backend.cache.purge)
         finally:
             backend.close()
 
@@ -99,24 +98,24 @@ class _Editor:
         self._saves = 0
         self._project = client.post("/projects", json={"name": "A film"}).get_json()["data"]["_id"]
 
-    def work(self, saves: int, *, forget: Callable[[], None]) -> Footprint:
-        """Do what editors do, and save so many times; `forget` empties the cache."""
+    def work(self, reads: int, saves: int, *, forget: Callable[[], None]) -> Footprint:
+        """Read and save as editors do, each so many times; `forget` empties the cache."""
         self._save()
         path = f"/projects/{self._project}"
         # The first request of a worker asks what the following ones know.
         self._get(path)
         activities = [
-            self._activity("open a project, cached", lambda: self._get(path)),
-            self._activity("open a project, not cached", lambda: self._get(path), before=forget),
-            self._activity("list the projects, cached", lambda: self._get("/projects/")),
-            self._activity("look at the history", lambda: self._get(f"/timeline/{self._project}/history")),
-            self._activity("save the timeline", self._save, times=saves),
+            self._activity("open a project, cached", lambda: self._get(path), reads),
+            self._activity("open a project, not cached", lambda: self._get(path), reads, before=forget),
+            self._activity("list the projects, cached", lambda: self._get("/projects/"), reads),
+            self._activity("look at the history", lambda: self._get(f"/timeline/{self._project}/history"), reads),
+            self._activity("save the timeline", self._save, saves),
         ]
         project = self._database["projects"].find_one({"projectId": self._project})
         return Footprint(activities, self._clips, len(bson.encode(project or {})))
 
     def _activity(
-        self, name: str, act: Callable[[], None], *, before: Callable[[], None] | None = None, times: int = _READS
+        self, name: str, act: Callable[[], None], times: int, *, before: Callable[[], None] | None = None
     ) -> Activity:
         counted: Counter[str] = Counter()
         stored = stored_bytes(self._database, self._project)

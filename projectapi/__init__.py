@@ -17,7 +17,6 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from projectapi import api, cli, devstack
-from projectapi.cli.doctor import EXAMINATIONS
 from projectapi.errors import ProjectApiError
 from projectapi.infra.cache_setup import connect_cache
 from projectapi.infra.database_circuit import DatabaseCircuit
@@ -33,8 +32,8 @@ from projectapi.jobs import JobsRoom, open_jobs
 from projectapi.media import MediaRoom
 from projectapi.media.disk_check import DiskCheck
 from projectapi.media.disk_marker import MarkerFile
-from projectapi.media.disk_notice import SameDiskCheck, announce_disk
-from projectapi.media.examinations import Disk, Ffmpeg
+from projectapi.media.disk_notice import SameDiskCheck, announce_disk, is_mounted
+from projectapi.media.examinations import Disk, Ffmpeg, Videos
 from projectapi.media.looking import Looks
 from projectapi.project import FRESH_START
 from projectapi.protocols import Backend, Check, DatabaseSchema, Examination, MediaDisk, Recogniser
@@ -110,9 +109,8 @@ def create_app(
     if redis_url:
         redis_client = connect_cache(app, redis_url, default_timeout_seconds=config.cache_ttl_seconds)
     backend = app.extensions["projectapi"] = _backend(config, mongo_client, circuit, redis_client, (redis_url, recogniser))
-    app.extensions[EXAMINATIONS] = _examinations(config, mongo_client, redis_client, backend.schema)
     _open_the_api(app, config, redis_client)
-    cli.init_app(app)
+    cli.init_app(app, _examinations(config, mongo_client, redis_client, backend))
     if own_client and config.mongodb_uri is None and devstack.is_serving():
         # A database of our own making: nobody else sets it up for plain `flask run`.
         backend.schema.set_up()
@@ -206,13 +204,13 @@ def _checks(
 
 
 def _examinations(
-    config: Config, client: MongoClient[dict[str, Any]], redis_client: redis.Redis | None, schema: DatabaseSchema
+    config: Config, client: Client, redis_client: redis.Redis | None, backend: Backend
 ) -> tuple[Examination, ...]:
     """Return what `flask doctor` looks at, in this order."""
-    in_production, is_wiped = config.app_env == "production", config.dyno is not None
-    disk = DiskCheck(config.media_dir, config.max_upload_bytes)
+    schema = backend.schema
+    vanishes = config.dyno is not None or (config.render is not None and not is_mounted(config.media_dir))
     return (
-        DatabaseAddress(config.mongodb_uri, in_production=in_production),
+        DatabaseAddress(config.mongodb_uri, in_production=config.app_env == "production"),
         Promises(client),
         Pool(client, processes=config.web_concurrency, threads=config.web_threads),
         DatabaseReachable(client),
@@ -223,7 +221,8 @@ def _examinations(
         SchemaVersion(schema),
         RedisReachable(redis_client),
         *([RedisEviction(redis_client)] if redis_client is not None else []),
-        Disk(config.media_dir, disk, is_wiped=is_wiped, in_production=in_production),
+        Disk(DiskCheck(config.media_dir, config.max_upload_bytes), vanishes=vanishes),
+        Videos(backend.media_disk),
         Ffmpeg(),
     )
 

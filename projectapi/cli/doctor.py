@@ -15,7 +15,7 @@ from projectapi.cli.settings_examination import SettingsExamination
 from projectapi.protocols import Diagnosis, Examination, Verdict, fail, warn
 
 EXAMINATIONS = "projectapi.examinations"
-"""Where `create_app` puts what there is to be examined."""
+"""Where an application keeps what there is to be examined."""
 
 _SECONDS_EACH = 4.0
 _SECONDS_ALL = 10.0

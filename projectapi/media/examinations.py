@@ -9,10 +9,7 @@ from projectapi.errors import ProjectApiError
 from projectapi.media.cutting import trial_command
 from projectapi.media.disk_check import DiskCheck
 from projectapi.media.sandbox import Limits, Sandbox, SandboxError, SandboxTimeout
-from projectapi.protocols import Diagnosis, State, fail, ok, warn
-
-_PASSING_FILE_SYSTEMS = frozenset({"overlay", "tmpfs", "ramfs", "aufs"})
-"""What lies in a container's own layer or in memory is gone with it."""
+from projectapi.protocols import Diagnosis, DiskState, MediaDisk, State, fail, ok, warn
 
 _LIMITS = Limits(seconds=3.0, cpu_seconds=6, memory_bytes=2 * 2**30, output_bytes=2**20)
 
@@ -23,11 +20,9 @@ class Disk:
     name = "disk"
     needs = ""
 
-    def __init__(self, folder: Path, check: DiskCheck, *, is_wiped: bool, in_production: bool) -> None:
-        self._folder = folder
+    def __init__(self, check: DiskCheck, *, vanishes: bool) -> None:
         self._check = check
-        self._is_wiped = is_wiped
-        self._in_production = in_production
+        self._vanishes = vanishes
 
     def examine(self) -> Diagnosis:
         """See `Examination.examine`."""
@@ -37,7 +32,7 @@ class Disk:
             return fail(f"{found}, but it cannot be written to", "See the owner and the rights of the folder.")
         if finding.state is not State.HEALTHY:
             return warn(f"{found}: too little for a video of MAX_UPLOAD_BYTES", finding.advice)
-        if self._is_wiped or (self._in_production and file_system_of(self._folder) in _PASSING_FILE_SYSTEMS):
+        if self._vanishes:
             return warn(
                 f"{found}, which are wiped at each restart: videos do not last",
                 "Mount a persistent disk and set MEDIA_DIR to a folder on it (Render: Disks; Heroku has none).",
@@ -45,15 +40,24 @@ class Disk:
         return ok(found)
 
 
-def file_system_of(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
-    """Return the type of the file system that `folder` lies on, empty where the system does not tell."""
-    try:
-        lines = [line.split() for line in mounts.read_text().splitlines()]
-    except OSError:
-        return ""
-    above = {str(path) for path in (folder, *folder.parents)}
-    found = [(len(mount), number, kind) for number, (_, mount, kind, *_) in enumerate(lines) if mount in above]
-    return max(found)[2] if found else ""
+class Videos:
+    """Whether the disk is the one that the database knows."""
+
+    name = "videos"
+    needs = "mongodb"
+
+    def __init__(self, disk: MediaDisk) -> None:
+        self._disk = disk
+
+    def examine(self) -> Diagnosis:
+        """See `Examination.examine`."""
+        try:
+            state = self._disk.state()
+        except ProjectApiError:
+            return warn("MongoDB did not say which disk is the right one", "See what this command says about MongoDB.")
+        if state in (DiskState.WIPED, DiskState.ANOTHER):
+            return fail("the disk under MEDIA_DIR was wiped, or is another", "Run `flask media check`.")
+        return ok("on the disk that the database knows" if state is DiskState.KNOWN else "on a new disk")
 
 
 class Ffmpeg:

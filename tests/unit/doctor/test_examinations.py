@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from projectapi.cli.doctor import diagnoses
 from projectapi.cli.settings_examination import SettingsExamination
 from projectapi.infra.server_trouble import database_trouble
 from projectapi.media.disk_check import DiskCheck
-from projectapi.media.examinations import Disk, file_system_of
+from projectapi.media.examinations import Disk
 from projectapi.protocols import Diagnosis, Verdict, fail, ok
 from projectapi.stores.database_examinations import Clock, DatabaseAddress, Pool, Promises, Rights, allowed_actions, judged
 
@@ -130,13 +131,14 @@ def test_a_server_that_does_not_tell_rights_is_no_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ahead", "says"), [(0, "OK 0.0 s"), (120, "WARN 120.0 s behind MongoDB's"), (-3600, "WARN 3600.0 s ahead of MongoDB's")]
+    ("ahead", "says"),
+    [(0, r"OK [01]\.\d s"), (120, r"WARN 1(19|20)\.\d s behind MongoDB's"), (-3600, r"WARN 360[01]\.\d s ahead of MongoDB's")],
 )
 @pytest.mark.parametrize("zone", [UTC, None])
 def test_a_clock_that_is_wrong_is_a_warning(ahead: int, says: str, zone: Any) -> None:
     theirs = (datetime.now(UTC) + timedelta(seconds=ahead)).replace(tzinfo=zone)
 
-    assert shown(Clock(Answering({"localTime": theirs})).examine()).startswith(says)  # type: ignore[arg-type]
+    assert re.match(says, shown(Clock(Answering({"localTime": theirs})).examine()))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -178,23 +180,12 @@ def test_right_settings_may_still_make_no_sense(settings: dict[str, Any], says: 
 def test_a_disk_that_is_wiped_is_a_warning(tmp_path: Path) -> None:
     check = DiskCheck(tmp_path, max_upload_bytes=1)
 
-    assert Disk(tmp_path, check, is_wiped=True, in_production=True).examine().verdict is Verdict.WARN
-    assert Disk(tmp_path, check, is_wiped=False, in_production=False).examine().verdict is Verdict.OK
+    assert Disk(check, vanishes=True).examine().verdict is Verdict.WARN
+    assert Disk(check, vanishes=False).examine().verdict is Verdict.OK
 
 
 def test_a_disk_without_room_for_a_video_is_a_warning(tmp_path: Path) -> None:
-    check = DiskCheck(tmp_path, max_upload_bytes=2**60)
-
-    assert "too little" in shown(Disk(tmp_path, check, is_wiped=False, in_production=False).examine())
-
-
-def test_the_mount_that_a_folder_lies_on_is_the_deepest_and_the_last(tmp_path: Path) -> None:
-    mounts = tmp_path / "mounts"
-    mounts.write_text("overlay / overlay rw 0 0\nold /data xfs rw 0 0\nnew /data ext4 rw 0 0\ntmpfs /data/tmp tmpfs rw 0 0\n")
-
-    found = [file_system_of(Path(folder), mounts) for folder in ("/srv/media", "/data/media", "/data/tmp/x", "/database")]
-
-    assert found == ["overlay", "ext4", "tmpfs", "overlay"]
+    assert "too little" in shown(Disk(DiskCheck(tmp_path, max_upload_bytes=2**60), vanishes=False).examine())
 
 
 class Examining:
