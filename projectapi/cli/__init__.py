@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from flask import Flask
 
+from projectapi.cli.backup import backup
 from projectapi.cli.cache import cache
 from projectapi.cli.db import db
 from projectapi.cli.dev import dev_command
@@ -15,7 +16,7 @@ from projectapi.cli.worker import worker
 
 def init_app(app: Flask) -> None:
     """Give `app` its commands."""
-    for command in (cache, db, dev_command, media, trash, worker):
+    for command in (backup, cache, db, dev_command, media, trash, worker):
         app.cli.add_command(command)
 
 

@@ -6,6 +6,17 @@ the errors that each method raises.
 
 from projectapi.protocols.answers import CODINGS, Answer, Answers
 from projectapi.protocols.backend import Backend
+from projectapi.protocols.backups import (
+    BackupProblem,
+    Backups,
+    BackupSource,
+    BackupSummary,
+    BackupTarget,
+    Progress,
+    ProjectBatch,
+    RawProject,
+    StoredFile,
+)
 from projectapi.protocols.caching import Cache, CacheStatus
 from projectapi.protocols.files import IncomingFile, TrimmedFile, VideoFiles
 from projectapi.protocols.health import Check, Finding, State
@@ -46,6 +57,11 @@ __all__ = [
     "Answer",
     "Answers",
     "Backend",
+    "BackupProblem",
+    "BackupSource",
+    "BackupSummary",
+    "BackupTarget",
+    "Backups",
     "CODINGS",
     "Cache",
     "CacheStatus",
@@ -76,9 +92,12 @@ __all__ = [
     "MediaDisk",
     "Metrics",
     "MigrationReport",
+    "Progress",
+    "ProjectBatch",
     "ProjectStore",
     "PurgeReport",
     "Recogniser",
+    "RawProject",
     "RecordedAnswer",
     "Remembered",
     "Report",
@@ -86,6 +105,7 @@ __all__ = [
     "ResumableUploads",
     "SchemaVersions",
     "State",
+    "StoredFile",
     "TimelineStore",
     "TranscriptStore",
     "Trashed",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from projectapi.protocols.answers import Answers
+from projectapi.protocols.backups import Backups
 from projectapi.protocols.caching import Cache
 from projectapi.protocols.files import VideoFiles
 from projectapi.protocols.health import Check
@@ -41,6 +42,7 @@ class Backend:
     worker: Worker | None
     cache: Cache | None
     housekeeping: Housekeeping
+    backups: Backups
     retention: RetentionPolicy
     schema: DatabaseSchema
     checks: Sequence[Check]

@@ -58,6 +58,7 @@ class MongoDatabaseSchema(DatabaseSchema):
         return DatabaseStatus(
             code_version=self._migrations.latest,
             database_version=self._info.version(),
+            restoring=self._info.restoring(),
             collections=[
                 self._collection_status(name, found.get(name, {}).get("validator") == validator)
                 for name, validator in expected.items()

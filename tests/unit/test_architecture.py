@@ -27,6 +27,7 @@ ALLOWED = {
     "jobs": DOMAIN | {"infra"},
     "speech": DOMAIN | {"media"},
     "devstack": {"errors"},
+    "backup": DOMAIN,
     "cli": DOMAIN | {"devstack"},
 }
 
