@@ -119,10 +119,14 @@ class DatabaseStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaVersions:
-    """The newest schema version that the code knows, and the one of the database: None when it was never set up."""
+    """The newest schema version that the code knows, and the one of the database: None when it was never set up.
+
+    `restoring` names the backup whose restoring was begun and not finished.
+    """
 
     code: int
     database: int | None
+    restoring: str | None = None
 
 
 class DatabaseSchema(Protocol):

@@ -49,7 +49,9 @@ class MongoDatabaseSchema(DatabaseSchema):
 
     def versions(self) -> SchemaVersions:
         """See `DatabaseSchema.versions`."""
-        return SchemaVersions(code=self._migrations.latest, database=self._info.version())
+        return SchemaVersions(
+            code=self._migrations.latest, database=self._info.version(), restoring=self._info.restoring()
+        )
 
     def status(self) -> DatabaseStatus:
         """See `DatabaseSchema.status`."""
