@@ -142,6 +142,7 @@ def _backend(
         projects=stores.projects,
         timelines=stores.timelines,
         transcripts=stores.transcripts,
+        imports=stores.imports,
         idempotency=stores.idempotency,
         videos=videos,
         looks=Looks(videos.folder, videos.path_of),

@@ -36,6 +36,7 @@ from projectapi.protocols.jobs import (
 from projectapi.protocols.looks import Filmstrip, VideoLooks, Waveform
 from projectapi.protocols.media_disk import DamagedVideo, DiskMarker, DiskState, FileTrouble, MediaAudit, MediaDisk
 from projectapi.protocols.metrics import Metrics
+from projectapi.protocols.imports import ImportedProject, ImportedVersion, ProjectImports
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.speech import Recogniser, Word
 from projectapi.protocols.timelines import TimelineStore
@@ -79,6 +80,8 @@ __all__ = [
     "HistoryReport",
     "Housekeeping",
     "IdempotencyStore",
+    "ImportedProject",
+    "ImportedVersion",
     "IncomingFile",
     "Job",
     "JobCarrier",
@@ -94,6 +97,7 @@ __all__ = [
     "MigrationReport",
     "Progress",
     "ProjectBatch",
+    "ProjectImports",
     "ProjectStore",
     "PurgeReport",
     "Recogniser",

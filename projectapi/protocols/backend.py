@@ -15,6 +15,7 @@ from projectapi.protocols.jobs import Jobs, Worker
 from projectapi.protocols.looks import VideoLooks
 from projectapi.protocols.media_disk import MediaAudit, MediaDisk
 from projectapi.protocols.metrics import Metrics
+from projectapi.protocols.imports import ProjectImports
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
 from projectapi.protocols.transcripts import TranscriptStore
@@ -31,6 +32,7 @@ class Backend:
     projects: ProjectStore
     timelines: TimelineStore
     transcripts: TranscriptStore
+    imports: ProjectImports
     idempotency: IdempotencyStore
     videos: VideoFiles
     looks: VideoLooks
