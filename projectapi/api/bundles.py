@@ -10,25 +10,46 @@ from flask import Blueprint, Response, request
 
 from projectapi.api.bodies import query
 from projectapi.api.context import backend, owner, project_key
+from projectapi.api.documentation import documented, enveloped, file_of
 from projectapi.api.envelope import success
 from projectapi.api.idempotency import write_id
+from projectapi.api.uploading import body_chunks
 from projectapi.bundle.reading import Bundle
 from projectapi.bundle.writing import BundledVideo, bundle_of
-from projectapi.errors import OutcomeUnknown, ProjectApiError, TimelineVersionNotFound, UnsupportedMediaType, VideoNotFound
-from projectapi.project import FORM_OVERHEAD_BYTES, EntityTag, Project, ProjectKey, Revision, Video
+from projectapi.errors import (
+    DiskFull,
+    InvalidBundle,
+    InvalidVideo,
+    MediaBusy,
+    OutcomeUnknown,
+    ProjectApiError,
+    TimelineTooLarge,
+    TimelineVersionNotFound,
+    UnsupportedMediaType,
+    UploadIncomplete,
+    VideoLost,
+    VideoNotFound,
+    VideoTooLarge,
+)
+from projectapi.project import EntityTag, Project, ProjectKey, Revision, Video
 from projectapi.schemas.answers import project_data
 from projectapi.schemas.bundles import BundleQuery
+from projectapi.schemas.shapes.projects import ProjectAnswer
 
 blueprint = Blueprint("bundles", __name__, url_prefix="/projects")
 
-MEDIA_TYPES = ("application/zip", "application/x-zip-compressed", "application/octet-stream")
+MEDIA_TYPE = "application/zip"
+_ALSO_TAKEN = ("application/x-zip-compressed", "application/octet-stream")
 
 _QUERY = BundleQuery()
 _PAGE = 200
-_CHUNK_BYTES = 1 << 18
+_REFUSED = (InvalidBundle, InvalidVideo, UploadIncomplete, VideoTooLarge, TimelineTooLarge)
 
 
 @blueprint.get("/<project_id>/export")
+@documented(
+    answer=file_of(MEDIA_TYPE), query=BundleQuery, answer_headers=("Content-Disposition",), errors=(VideoNotFound, VideoLost)
+)
 def export_project(project_id: str) -> Response:
     """Return the project as one zip file, by option with the timeline's history and with the video.
 
@@ -39,7 +60,7 @@ def export_project(project_id: str) -> Response:
     project = backend().projects.get_project(key)
     video = _opened_video(project) if asked["video"] else None
     earlier = _earlier_versions(key, project) if asked["history"] else None
-    response = Response(bundle_of(project, earlier, video), mimetype=MEDIA_TYPES[0])
+    response = Response(bundle_of(project, earlier, video), mimetype=MEDIA_TYPE)
     if video is not None:
         response.call_on_close(video.file.close)
     response.headers.set("Content-Disposition", "attachment", filename=f"{_file_name(project)}.zip")
@@ -48,15 +69,21 @@ def export_project(project_id: str) -> Response:
 
 
 @blueprint.post("/import")
+@documented(
+    answer=enveloped(ProjectAnswer),
+    body=file_of(MEDIA_TYPE),
+    answer_headers=("ETag",),
+    errors=(*_REFUSED, UnsupportedMediaType, MediaBusy, DiskFull),
+)
 def import_project() -> Response:
     """Make a new project, of whoever asks, of a zip file that an export gave: here or on another server.
 
     The body is the zip file itself. Ids and the time of the last change are new; all the rest is as it was.
     """
-    if request.mimetype not in MEDIA_TYPES or request.content_encoding not in (None, "identity"):
+    if request.mimetype not in (MEDIA_TYPE, *_ALSO_TAKEN) or request.content_encoding not in (None, "identity"):
         raise UnsupportedMediaType("Send the bundle itself as the body, with Content-Type: application/zip.")
-    with backend().videos.receive(request.content_length) as part:
-        for data in _body():
+    with backend().videos.receive(request.content_length) as part, backend().metrics.receiving(part):
+        for data in body_chunks():
             part.write(data)
         with Bundle(cast(IO[bytes], part), backend().max_upload_bytes) as bundle:
             project = _imported(bundle, _stored_video(bundle))
@@ -120,12 +147,6 @@ def _earlier_versions(key: ProjectKey, project: Project) -> Iterator[Revision]:
                 yield timelines.get_revision(key, number)
 
     return found()
-
-
-def _body() -> Iterator[bytes]:
-    request.max_content_length = backend().max_upload_bytes + FORM_OVERHEAD_BYTES
-    while data := request.stream.read(_CHUNK_BYTES):
-        yield data
 
 
 def _file_name(project: Project) -> str:

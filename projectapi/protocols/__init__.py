@@ -21,6 +21,7 @@ from projectapi.protocols.caching import Cache, CacheStatus
 from projectapi.protocols.files import IncomingFile, TrimmedFile, VideoFiles
 from projectapi.protocols.health import Check, Finding, State
 from projectapi.protocols.idempotency import IdempotencyStore, RecordedAnswer, Remembered
+from projectapi.protocols.imports import ImportedProject, ImportedVersion, ProjectImports
 from projectapi.protocols.jobs import (
     Job,
     JobCarrier,
@@ -36,7 +37,6 @@ from projectapi.protocols.jobs import (
 from projectapi.protocols.looks import Filmstrip, VideoLooks, Waveform
 from projectapi.protocols.media_disk import DamagedVideo, DiskMarker, DiskState, FileTrouble, MediaAudit, MediaDisk
 from projectapi.protocols.metrics import Metrics
-from projectapi.protocols.imports import ImportedProject, ImportedVersion, ProjectImports
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.speech import Recogniser, Word
 from projectapi.protocols.timelines import TimelineStore

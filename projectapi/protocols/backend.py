@@ -11,11 +11,11 @@ from projectapi.protocols.caching import Cache
 from projectapi.protocols.files import VideoFiles
 from projectapi.protocols.health import Check
 from projectapi.protocols.idempotency import IdempotencyStore
+from projectapi.protocols.imports import ProjectImports
 from projectapi.protocols.jobs import Jobs, Worker
 from projectapi.protocols.looks import VideoLooks
 from projectapi.protocols.media_disk import MediaAudit, MediaDisk
 from projectapi.protocols.metrics import Metrics
-from projectapi.protocols.imports import ProjectImports
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.timelines import TimelineStore
 from projectapi.protocols.transcripts import TranscriptStore

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from projectapi.project import DESCRIPTION_MAX, NAME_MAX, OWNER_MAX
-from projectapi.schemas.fields import Number, Text
+from projectapi.schemas.fields import Number, Text, about
 from projectapi.schemas.loading import RequestSchema
 from projectapi.schemas.requests import TimelineState
 from projectapi.schemas.transcriptions import Count, TranscriptionUpdate
@@ -21,8 +21,8 @@ _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzin
 class BundleQuery(RequestSchema):
     """Query of GET /projects/{id}/export."""
 
-    history = fields.Boolean(load_default=False)
-    video = fields.Boolean(load_default=False)
+    history = fields.Boolean(load_default=False, metadata=about("`true`: with all earlier versions of the timeline."))
+    video = fields.Boolean(load_default=False, metadata=about("`true`: with the original video."))
 
 
 class Moment(fields.AwareDateTime):

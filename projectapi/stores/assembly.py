@@ -18,8 +18,8 @@ from projectapi.stores.cached_transcripts import CachedTranscriptStore
 from projectapi.stores.collections import IDEMPOTENCY_KEYS, JOBS, PROJECTS, TIMELINE_STATES
 from projectapi.stores.documents import Document
 from projectapi.stores.mongo_idempotency import MongoIdempotencyStore
-from projectapi.stores.mongo_jobs import MongoJobStore
 from projectapi.stores.mongo_imports import MongoProjectImports
+from projectapi.stores.mongo_jobs import MongoJobStore
 from projectapi.stores.mongo_projects import MongoProjectStore
 from projectapi.stores.mongo_timelines import MongoTimelineStore
 from projectapi.stores.mongo_transcripts import MongoTranscriptStore

@@ -28,14 +28,14 @@ from projectapi.infra.retry import Retry
 from projectapi.project import JsonObject
 from projectapi.protocols import ProjectBatch, RawProject, StoredFile
 from projectapi.stores.cache import CONTROL_COLLECTION
-from projectapi.stores.collections import IDEMPOTENCY_KEYS, PROJECTS, TIMELINE_STATES
+from projectapi.stores.collections import IDEMPOTENCY_KEYS, JOBS, PROJECTS, TIMELINE_STATES
 from projectapi.stores.database_info import METADATA, DatabaseInfo
 from projectapi.stores.documents import Document
 
 RAW = DEFAULT_RAW_BSON_OPTIONS
 
-LEFT_OUT = frozenset({METADATA, CONTROL_COLLECTION})
-"""Collections that speak of the database at hand and would say something wrong of another one."""
+LEFT_OUT = frozenset({METADATA, CONTROL_COLLECTION, JOBS})
+"""Collections that speak of this database, disk and these processes, and would say something wrong of others."""
 
 _READ_BYTES = 4 << 20
 _PROJECTS_AT_ONCE = 50
@@ -51,8 +51,6 @@ class MongoBackupSource:
         self._database = database
         self._retry = retry
         self._info = info
-        self._projects = _raw(database[PROJECTS])
-        self._revisions = _raw(database[TIMELINE_STATES])
 
     def schema_version(self) -> int | None:
         """See `BackupSource.schema_version`."""
@@ -60,7 +58,7 @@ class MongoBackupSource:
 
     def count_projects(self) -> int:
         """See `BackupSource.count_projects`."""
-        return self._retry.read(self._projects.estimated_document_count)
+        return self._retry.read(self._database[PROJECTS].estimated_document_count)
 
     def collections(self) -> Mapping[str, JsonObject]:
         """See `BackupSource.collections`."""
@@ -77,21 +75,19 @@ class MongoBackupSource:
 
     def batches(self) -> Iterator[ProjectBatch]:
         """See `BackupSource.batches`."""
+        projects, revisions = _raw(self._database[PROJECTS]), _raw(self._database[TIMELINE_STATES])
         again: list[str] = []
-        for documents in self._walk(self._projects, "projectId", _NOT_CLAIMED, _PROJECTS_AT_ONCE):
-            batch = _Batch(self._revisions, self._retry, documents)
+        for documents in self._walk(projects, "projectId", _NOT_CLAIMED, _PROJECTS_AT_ONCE):
+            batch = _Batch(revisions, self._retry, documents)
             yield batch
             again += batch.unfinished
         for chance in range(1, _CHANCES + 1):
             once_more, again = again, []
             for project_id in once_more:
-                batch = _Batch(self._revisions, self._retry, self._found(project_id), is_last_chance=chance == _CHANCES)
+                found, _ = self._retry.read(partial(_some, projects, {"projectId": project_id, **_NOT_CLAIMED}))
+                batch = _Batch(revisions, self._retry, found, is_last_chance=chance == _CHANCES)
                 yield batch
                 again += batch.unfinished
-
-    def _found(self, project_id: str) -> Sequence[RawBSONDocument]:
-        conditions = {"projectId": project_id, **_NOT_CLAIMED}
-        return self._retry.read(lambda: list(self._projects.find(conditions)))
 
     def _indexes(self, name: str) -> list[Document]:
         return [dict(index) for index in self._retry.read(lambda: list(self._database[name].list_indexes()))]
