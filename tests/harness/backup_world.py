@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import redis
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo import MongoClient
@@ -35,11 +36,14 @@ def running_app(mongodb_uri: str, database: str, folder: Path, **settings: Any) 
         **settings,
     )
     with MongoClient[dict[str, Any]](mongodb_uri, tz_aware=True) as client:
-        app = create_app(config, mongo_client=client)
+        cache = redis.Redis.from_url(config.redis_url) if config.redis_url else None
+        app = create_app(config, mongo_client=client, redis_client=cache)
         app.extensions["projectapi"].schema.set_up()
         try:
             yield app
         finally:
+            if cache is not None:
+                cache.close()
             client.drop_database(database)
 
 
