@@ -68,16 +68,16 @@ class _ZipStream:
                 digest.update(chunk)
                 size += len(chunk)
                 stream.write(chunk)
-                yield self._pieces.take()
+                yield from self._pieces.take()
         self._files.append({"name": name, "bytes": size, "sha256": digest.hexdigest()})
-        yield self._pieces.take()
+        yield from self._pieces.take()
 
     def finish(self) -> Iterator[bytes]:
         """Yield the manifest and the end of the zip file."""
         manifest = {"format": FORMAT, "formatVersion": FORMAT_VERSION, "files": self._files}
         yield from self.add(MANIFEST, [orjson.dumps(manifest)])
         self._zip.close()
-        yield self._pieces.take()
+        yield from self._pieces.take()
 
 
 class _Pieces:
@@ -94,11 +94,12 @@ class _Pieces:
     def flush(self) -> None:
         """Do nothing: there is nothing behind."""
 
-    def take(self) -> bytes:
-        """Return what was written since the last time."""
-        taken = b"".join(self._pieces)
-        self._pieces.clear()
-        return taken
+    def take(self) -> Iterator[bytes]:
+        """Yield what was written since the last time, in one piece, if anything was: an empty chunk would end an answer."""
+        if self._pieces:
+            taken = b"".join(self._pieces)
+            self._pieces.clear()
+            yield taken
 
 
 def _project_fields(project: Project) -> JsonObject:

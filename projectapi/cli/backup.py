@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from projectapi.cli.printing import backend, ending_with, print_columns
+from projectapi.cli.printing import backend, counted, ending_with, print_columns
 from projectapi.protocols import BackupProblem, BackupSummary, Progress
 
 backup = AppGroup("backup", help="Make, check and restore backups of everything.")
@@ -37,7 +37,7 @@ def list_archives(folder: Path | None) -> None:
     found = backend().backups.list(folder)
     if found:
         print_columns([("archive", "made (UTC)", "MB", "projects", "versions", "files", ""), *map(_row, found)])
-    click.echo(f"{len(found)} archives.")
+    click.echo(counted(len(found), "archive") + ".")
 
 
 @backup.command("verify")
@@ -93,7 +93,8 @@ def _row(summary: BackupSummary) -> tuple[object, ...]:
 
 
 def _contents(summary: BackupSummary) -> str:
-    return f"{summary.projects} projects, {summary.revisions} versions, {summary.files} files, {summary.bytes / 1e6:.1f} MB"
+    numbers = {"project": summary.projects, "version": summary.revisions, "file": summary.files}
+    return ", ".join([*(counted(number, noun) for noun, number in numbers.items()), f"{summary.bytes / 1e6:.1f} MB"])
 
 
 def _warn(summary: BackupSummary) -> None:

@@ -20,6 +20,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from projectapi.stores.mongo_idempotency import MongoIdempotencyStore
+from tests.conftest import AppMaker
 from tests.contract.calls import UNKNOWN_ID, create_project, files_below, history, save, upload, video_of
 from tests.contract.shapes import JsonObject, assert_success
 from tests.contract.timelines import AWKWARD_STATES, make_clip, make_layer, make_state
@@ -220,6 +221,14 @@ def test_an_import_that_was_cut_off_is_done_once(
     assert assert_success(again)["_id"] == first["_id"]
     assert files_below(media_dir) == files
     assert len(assert_success(client.get("/projects", headers={"X-User-Id": owner}))) == 1
+
+
+def test_what_belongs_to_somebody_else_cannot_be_exported(make_app: AppMaker) -> None:
+    client = make_app(ownership="enforced").test_client()
+    project_id = create_project(client, **{"X-User-Id": "ann"})
+
+    assert_error(client.get(f"/projects/{project_id}/export", headers={"X-User-Id": "bob"}), 404, "project_not_found")
+    assert client.get(f"/projects/{project_id}/export", headers={"X-User-Id": "ann"}).status_code == 200
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x", "text/plain", ""])
