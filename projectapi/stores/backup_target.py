@@ -17,7 +17,8 @@ from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 
 from projectapi.infra.retry import Retry
-from projectapi.project import JsonObject
+from projectapi.project import JsonObject, new_write_id
+from projectapi.protocols import BackupProblem
 from projectapi.stores.backup_source import LEFT_OUT, RAW, batched_by_size, from_json
 from projectapi.stores.cache import CONTROL_COLLECTION, MongoControlStore, forget_everything
 from projectapi.stores.collections import INDEXES, set_up
@@ -35,6 +36,7 @@ class MongoBackupTarget:
         self._retry = retry
         self._info = info
         self._timeline = timeline
+        self._name = new_write_id()
 
     def has_documents(self, collections: Collection[str]) -> bool:
         """See `BackupTarget.has_documents`."""
@@ -46,7 +48,7 @@ class MongoBackupTarget:
 
     def begin(self, archive: str, collections: Mapping[str, JsonObject]) -> None:
         """See `BackupTarget.begin`."""
-        self._info.begin_restoring(archive)
+        self._info.begin_restoring(archive, self._name)
         for name in _all(collections):
             self._retry.repeat(self._database[name].drop)
         self._forget_cached()
@@ -58,6 +60,7 @@ class MongoBackupTarget:
         target: MongoCollection[RawBSONDocument] = self._database[collection].with_options(codec_options=RAW)
         stored = 0
         for batch in batched_by_size(documents):
+            self._check_alone()
             writes = [_replacement(RawBSONDocument(document, RAW)) for document in batch]
             self._retry.repeat(partial(target.bulk_write, writes, ordered=False))
             stored += len(writes)
@@ -65,6 +68,7 @@ class MongoBackupTarget:
 
     def finish(self) -> Sequence[str]:
         """See `BackupTarget.finish`."""
+        self._check_alone()
         lines = set_up(self._database, self._timeline)
         self._info.raise_to_latest()
         self._forget_cached()
@@ -80,6 +84,11 @@ class MongoBackupTarget:
         models = [_index_model(index) for index in indexes if index["name"] != "_id_"]
         if models:
             self._retry.repeat(partial(self._database[name].create_indexes, models))
+
+    def _check_alone(self) -> None:
+        """Give way to a restore that was begun later: two at once would leave a mixture of two archives."""
+        if self._info.restorer() != self._name:
+            raise BackupProblem("Another restore into this database was begun meanwhile, so this one has stopped.")
 
     def _forget_cached(self) -> None:
         control = MongoControlStore(self._database[CONTROL_COLLECTION])

@@ -18,6 +18,7 @@ from projectapi.stores.documents import Document
 METADATA = "metadata"
 _ID = "main"
 _RESTORING = "restoring"
+_RESTORER = "restorer"
 
 T = TypeVar("T")
 
@@ -49,14 +50,19 @@ class DatabaseInfo:
         name: str | None = self._read().get(_RESTORING)
         return name
 
-    def begin_restoring(self, archive: str) -> None:
-        """Note that this archive is being restored into the database, which is not whole until `end_restoring`."""
-        update = {"$set": {_RESTORING: archive}}
+    def begin_restoring(self, archive: str, restorer: str) -> None:
+        """Note that this archive is being restored, by whom, into the database, which is not whole until `end_restoring`."""
+        update = {"$set": {_RESTORING: archive, _RESTORER: restorer}}
         self._retry.repeat(lambda: self._collection.update_one({"_id": _ID}, update, upsert=True))
+
+    def restorer(self) -> str | None:
+        """Return who began with the restoring that is under way, None when none is."""
+        name: str | None = self._read().get(_RESTORER)
+        return name
 
     def end_restoring(self) -> None:
         """Note that the database is whole."""
-        update = {"$unset": {_RESTORING: ""}}
+        update = {"$unset": {_RESTORING: "", _RESTORER: ""}}
         self._retry.repeat(lambda: self._collection.update_one({"_id": _ID}, update))
 
     def _read(self) -> Document:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bson
 import pytest
 from click.testing import Result
 from flask import Flask
@@ -203,6 +204,24 @@ def test_a_restore_that_is_killed_is_recognised_and_begun_anew(app: Flask, mongo
     with running_app(mongodb_uri, name, tmp_path) as other:
         done(other, "restore", str(archives(app)[0]))
         assert answers(other.test_client(), ids) == before
+
+
+def test_a_restore_gives_way_to_one_that_was_begun_later(app: Flask) -> None:
+    done(app, "create")
+    with ArchiveReader(archives(app)[0]) as reader:
+        manifest = reader.manifest
+    backups, name = app.extensions["projectapi"].backups, app.config["PROJECTAPI"].mongodb_database
+    first, second = backups._target_of(name), backups._target_of(name)
+    first.begin("first.zip", manifest["collections"])
+
+    second.begin("second.zip", manifest["collections"])
+
+    with pytest.raises(BackupProblem, match="has stopped"):
+        first.put("projects", [bson.encode({"_id": 1})])
+    with pytest.raises(BackupProblem, match="has stopped"):
+        first.finish()
+    second.finish()
+    assert (second.interrupted(), second.has_documents([])) == (None, False)
 
 
 def test_old_archives_of_this_database_go_and_nothing_else(app: Flask, tmp_path: Path) -> None:
