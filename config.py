@@ -264,6 +264,12 @@ class Config:
     instance_dir: Path = _setting(
         "INSTANCE_DIR", _path, Path("instance").resolve(), "Folder of the embedded stand-ins' data (development)."
     )
+    backup_dir: Path = _setting(
+        "BACKUP_DIR",
+        _path,
+        Path("instance/backups").resolve(),
+        "Folder that `flask backup` writes archives into. Should be on another disk than the data.",
+    )
     max_upload_bytes: int = _setting(
         "MAX_UPLOAD_BYTES", _integer(1, 2**40), 2 * 2**30, "Largest video taken, in bytes (2 GiB)."
     )

@@ -17,6 +17,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from projectapi import api, cli, devstack
+from projectapi.backup import BackupFolder
 from projectapi.errors import ProjectApiError
 from projectapi.infra.cache_setup import connect_cache
 from projectapi.infra.database_circuit import DatabaseCircuit
@@ -35,13 +36,15 @@ from projectapi.media.disk_marker import MarkerFile
 from projectapi.media.disk_notice import SameDiskCheck, announce_disk, is_mounted
 from projectapi.media.examinations import Disk, Ffmpeg, Videos
 from projectapi.media.looking import Looks
-from projectapi.project import FRESH_START
+from projectapi.project import FRESH_START, SCHEMA_VERSION
 from projectapi.protocols import Backend, Check, DatabaseSchema, Examination, MediaDisk, Recogniser
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.speech import open_recogniser
 from projectapi.stores.announced import Announced, Owners
 from projectapi.stores.assembly import Stores, behind_cache, mongo_stores
+from projectapi.stores.backup_source import MongoBackupSource, missing_revisions
+from projectapi.stores.backup_target import MongoBackupTarget
 from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettings, MongoControlStore
 from projectapi.stores.database_examinations import (
     Clock,
@@ -51,7 +54,7 @@ from projectapi.stores.database_examinations import (
     Promises,
     Rights,
 )
-from projectapi.stores.database_info import CheckedRetry
+from projectapi.stores.database_info import METADATA, CheckedRetry, DatabaseInfo
 from projectapi.stores.database_schema import MongoDatabaseSchema
 from projectapi.stores.database_size import bytes_of
 from projectapi.stores.health_checks import CacheCheck, DatabaseCheck, NoCacheCheck, SchemaCheck
@@ -150,6 +153,7 @@ def _backend(
         projects=stores.projects,
         timelines=stores.timelines,
         transcripts=stores.transcripts,
+        imports=stores.imports,
         idempotency=stores.idempotency,
         videos=videos,
         looks=Looks(videos.folder, videos.path_of),
@@ -161,6 +165,7 @@ def _backend(
         worker=jobs.worker,
         cache=engine,
         housekeeping=MongoHousekeeping(database, retry, videos, videos.resumable, announce, disk),
+        backups=_backups(config, client, Retry(deadline_seconds=seconds, circuit=circuit), videos),
         retention=_retention(config),
         schema=schema,
         checks=_checks(config, database, circuit, engine, disk, schema),
@@ -279,6 +284,23 @@ def _jobs(config: Config, stores: Stores, videos: MediaRoom, background: Backgro
         redis_url=redis_url if isinstance(redis_url, str) else None,
         at_once=config.jobs_at_once,
         waiting=max(1, config.web_threads // 2),
+    )
+
+
+def _backups(config: Config, client: MongoClient[dict[str, Any]], retry: Retry, videos: MediaRoom) -> BackupFolder:
+    # Not a checked one: a database whose restoring was cut off is to be restored.
+    def info(name: str) -> DatabaseInfo:
+        return DatabaseInfo(client[name][METADATA], retry, SCHEMA_VERSION)
+
+    name = config.mongodb_database
+    return BackupFolder(
+        config.backup_dir,
+        database=name,
+        version=__version__,
+        source=MongoBackupSource(client[name], retry, info(name)),
+        target_of=lambda other: MongoBackupTarget(client[other], retry, info(other), mongodb_schema()),
+        missing_revisions=missing_revisions,
+        videos=videos,
     )
 
 

@@ -9,6 +9,7 @@ film editor understands. The tree::
     │   ├── MalformedJson               400  malformed_json
     │   ├── InvalidPrecondition         400  invalid_precondition
     │   ├── InvalidVideo                400  invalid_video
+    │   ├── InvalidBundle               400  invalid_bundle
     │   └── UploadIncomplete            400  upload_incomplete
     ├── MetricsClosed                   401  metrics_closed
     ├── NotFound                        404  not_found
@@ -43,6 +44,7 @@ film editor understands. The tree::
     │   ├── DatabaseUnavailable         503  database_unavailable
     │   ├── OutcomeUnknown              503  outcome_unknown
     │   ├── DatabaseTooNew              503  database_too_new
+    │   ├── RestoreUnderWay             503  restore_under_way
     │   ├── SpeechUnavailable           503  speech_unavailable
     │   ├── StillListening              503  still_listening
     │   ├── JobInterrupted              503  job_interrupted
@@ -146,6 +148,13 @@ class MetricsClosed(ProjectApiError):
         "The numbers of this server are for those who run it: send the token of its setting METRICS_TOKEN as a bearer token. "
         "In production nobody can read them while that setting is missing."
     )
+
+
+class InvalidBundle(BadRequest):
+    """The file is no project bundle, or one that cannot be trusted; nothing of it was taken."""
+
+    code = "invalid_bundle"
+    sentence = "This file is no project bundle of projectapi, or it was changed or damaged. Nothing was imported."
 
 
 class NotFound(ProjectApiError):
@@ -425,6 +434,17 @@ class DatabaseTooNew(Unavailable):
             f"The database has schema version {version} and this version of projectapi knows only {known}: nothing was "
             "changed; run the newer version of projectapi that made the database what it is."
         )
+
+
+class RestoreUnderWay(Unavailable):
+    """A backup is being restored into the database, or its restoring was cut off; what is there is not whole."""
+
+    code = "restore_under_way"
+    sentence = (
+        "The server's data is being restored from a backup. Nothing can be opened or saved until that is finished; please try "
+        "again in a few minutes."
+    )
+    retry_after_seconds = 60
 
 
 class SpeechUnavailable(Unavailable):

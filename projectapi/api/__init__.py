@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from projectapi.api import (
     access,
     auth,
+    bundles,
     cors,
     cutting,
     docs,
@@ -44,6 +45,7 @@ _ROOMS = (
     docs,
     auth,
     projects,
+    bundles,
     timeline,
     rendering,
     media,

@@ -22,8 +22,10 @@ log = logging.getLogger("projectapi.idempotency")
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _KEPT_HEADERS = ("Content-Type", "ETag", "Link", "Location")
-_REPLAYED = "Idempotency-Replayed"
+_FILES = ("multipart/form-data", "application/zip", "application/x-zip-compressed", "application/octet-stream")
+"""Bodies that hold files are read once, on their way to the disk."""
 
+_REPLAYED = "Idempotency-Replayed"
 
 BODY_OF_BYTES = "application/offset+octet-stream"
 """What tus sends: it names where its bytes belong, so that a repetition does no harm, and is too large to be read here."""
@@ -76,6 +78,6 @@ def _fingerprint() -> str:
     """Return what tells this request from another; of an uploaded file only the length is known before it is read."""
     parts = (request.method, request.full_path, request.headers.get("If-Match", ""), str(request.content_length))
     digest = hashlib.sha256("\0".join(parts).encode())
-    if request.mimetype != "multipart/form-data":
+    if request.mimetype not in _FILES:
         digest.update(read_body(cache=True))
     return digest.hexdigest()

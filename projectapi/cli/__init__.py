@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 from flask import Flask
 
+from projectapi.cli.backup import backup
 from projectapi.cli.cache import cache
 from projectapi.cli.db import db
 from projectapi.cli.dev import dev_command
@@ -20,7 +21,7 @@ from projectapi.protocols import Examination
 def init_app(app: Flask, examinations: Sequence[Examination]) -> None:
     """Give `app` its commands; `examinations` are those of `flask doctor`, in this order."""
     app.extensions[EXAMINATIONS] = examinations
-    for command in (cache, db, dev_command, doctor, media, trash, worker):
+    for command in (backup, cache, db, dev_command, doctor, media, trash, worker):
         app.cli.add_command(command)
 
 

@@ -71,6 +71,8 @@ def _status_row(found: CollectionStatus) -> tuple[object, ...]:
 def _verdict(found: DatabaseStatus) -> str:
     if found.is_too_new:
         return "The database is newer than this version of projectapi, which refuses to work on it: run the newer version."
+    if found.restoring:
+        return f"The restoring of {found.restoring} is under way or was cut off: run `flask backup restore` again to finish it."
     if found.is_ready:
         return "Everything is in place."
     if any(collection.to_migrate for collection in found.collections):

@@ -35,6 +35,11 @@ def ending_with(sentence: str) -> Iterator[None]:
         raise click.ClickException(f"{sentence} {error.__cause__ or error.text}") from error
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which takes an s in the plural."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def print_columns(rows: Sequence[Sequence[object]]) -> None:
     """Print rows in columns as wide as their widest cell, numbers to the right."""
     widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]

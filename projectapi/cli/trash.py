@@ -8,7 +8,7 @@ from datetime import timedelta
 import click
 from flask.cli import AppGroup
 
-from projectapi.cli.printing import backend, ending_with, print_columns
+from projectapi.cli.printing import backend, counted, ending_with, print_columns
 from projectapi.project import ProjectKey, now
 
 trash = AppGroup("trash", help="Look into the trash, bring projects back, empty it.")
@@ -34,7 +34,7 @@ def list_trash(owner: str | None) -> None:
         ]
     if rows:
         print_columns([("id", "deleted (UTC)", "video", "owner", "name"), *rows])
-    click.echo(_counted(len(rows), "project") + " in the trash.")
+    click.echo(counted(len(rows), "project") + " in the trash.")
 
 
 @trash.command("restore")
@@ -53,7 +53,7 @@ def purge(older_than: timedelta, dry_run: bool) -> None:
     """Remove projects from the trash for ever: history, files, documents. Safe to run again after it was interrupted."""
     with ending_with("The purge stopped; run it again to finish:"):
         report = backend().housekeeping.purge(now() - older_than, dry_run=dry_run)
-    removed = [_counted(report.projects, "project"), _counted(report.revisions, "revision"), _counted(report.videos, "video")]
+    removed = [counted(report.projects, "project"), counted(report.revisions, "revision"), counted(report.videos, "video")]
     click.echo(("Would be removed: " if dry_run else "Removed for ever: ") + ", ".join(removed) + ".")
     if report.failed:
         raise click.ClickException(
@@ -64,7 +64,3 @@ def purge(older_than: timedelta, dry_run: bool) -> None:
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size else "none"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -151,6 +151,13 @@ class MediaRoom:
     def static_path(self, relative: str) -> Path:
         """Return where the file of ``/static/<relative>`` lies. Raises NotFound for what is not to be served."""
         return self.folder.resolve(relative)
+
+    def put_back(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Store a file of a backup under the name (``videos/…``, ``thumbnails/…``) that a record has for it, durably.
+
+        Raises NotFound for a name that is none of ours, DiskFull and Unavailable.
+        """
+        self.folder.put_back(name, chunks)
 
     def sweep(self, in_use: Set[str], older_than_seconds: float, *, dry_run: bool = False) -> list[str]:
         """Delete old files that nothing points to and return their names.

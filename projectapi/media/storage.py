@@ -26,7 +26,7 @@ import stat
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -132,6 +132,20 @@ class MediaFolder:
                 os.fsync(file.fileno())
             os.replace(finished, self.made(folder) / last)
             sync_folder(self.root / folder)
+
+    def put_back(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Write an original or a thumbnail that a backup kept to its name, in place of what may be there.
+
+        Raises NotFound for a name that `keep` would not give.
+        """
+        folder, _, last = name.partition("/")
+        if folder not in (VIDEOS, THUMBNAILS) or not _OUR_FILES[folder].fullmatch(last):
+            raise errors.NotFound
+        with self.work_folder() as scratch:
+            finished = scratch / "file"
+            with full_disk_reported(), finished.open("wb") as file:
+                file.writelines(chunks)
+            self.publish(finished, name)
 
     def trimmed_name(self, video: Video, request: str) -> str:
         """Return the name of the result of trimming `video` as `request` (64 hexadecimal digits) asks."""

@@ -6,11 +6,23 @@ the errors that each method raises.
 
 from projectapi.protocols.answers import CODINGS, Answer, Answers
 from projectapi.protocols.backend import Backend
+from projectapi.protocols.backups import (
+    BackupProblem,
+    Backups,
+    BackupSource,
+    BackupSummary,
+    BackupTarget,
+    Progress,
+    ProjectBatch,
+    RawProject,
+    StoredFile,
+)
 from projectapi.protocols.caching import Cache, CacheStatus
 from projectapi.protocols.diagnosis import Diagnosis, Examination, Verdict, fail, ok, warn
 from projectapi.protocols.files import IncomingFile, TrimmedFile, VideoFiles
 from projectapi.protocols.health import Check, Finding, State
 from projectapi.protocols.idempotency import IdempotencyStore, RecordedAnswer, Remembered
+from projectapi.protocols.imports import ImportedProject, ImportedVersion, ProjectImports
 from projectapi.protocols.jobs import (
     Job,
     JobCarrier,
@@ -47,6 +59,11 @@ __all__ = [
     "Answer",
     "Answers",
     "Backend",
+    "BackupProblem",
+    "BackupSource",
+    "BackupSummary",
+    "BackupTarget",
+    "Backups",
     "CODINGS",
     "Cache",
     "CacheStatus",
@@ -66,6 +83,8 @@ __all__ = [
     "HistoryReport",
     "Housekeeping",
     "IdempotencyStore",
+    "ImportedProject",
+    "ImportedVersion",
     "IncomingFile",
     "Job",
     "JobCarrier",
@@ -79,9 +98,13 @@ __all__ = [
     "MediaDisk",
     "Metrics",
     "MigrationReport",
+    "Progress",
+    "ProjectBatch",
+    "ProjectImports",
     "ProjectStore",
     "PurgeReport",
     "Recogniser",
+    "RawProject",
     "RecordedAnswer",
     "Remembered",
     "Report",
@@ -89,6 +112,7 @@ __all__ = [
     "ResumableUploads",
     "SchemaVersions",
     "State",
+    "StoredFile",
     "TimelineStore",
     "TranscriptStore",
     "Trashed",

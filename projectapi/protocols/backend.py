@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from projectapi.protocols.answers import Answers
+from projectapi.protocols.backups import Backups
 from projectapi.protocols.caching import Cache
 from projectapi.protocols.files import VideoFiles
 from projectapi.protocols.health import Check
 from projectapi.protocols.idempotency import IdempotencyStore
+from projectapi.protocols.imports import ProjectImports
 from projectapi.protocols.jobs import Jobs, Worker
 from projectapi.protocols.looks import VideoLooks
 from projectapi.protocols.media_disk import MediaAudit, MediaDisk
@@ -30,6 +32,7 @@ class Backend:
     projects: ProjectStore
     timelines: TimelineStore
     transcripts: TranscriptStore
+    imports: ProjectImports
     idempotency: IdempotencyStore
     videos: VideoFiles
     looks: VideoLooks
@@ -41,6 +44,7 @@ class Backend:
     worker: Worker | None
     cache: Cache | None
     housekeeping: Housekeeping
+    backups: Backups
     retention: RetentionPolicy
     schema: DatabaseSchema
     checks: Sequence[Check]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -56,6 +56,9 @@ class VideoFiles(Protocol):
 
     def sweep(self, in_use: Set[str], older_than_seconds: float, *, dry_run: bool = False) -> Sequence[str]:
         """Delete files older than this that nothing points to, and return their names; `in_use` holds the paths in records."""
+
+    def put_back(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Store a file of a backup under the name that a record has for it. Raises NotFound for a name that is none of ours."""
 
     def path_of(self, video: Video) -> Path:
         """Return where the original lies. Raises VideoLost when the file is gone."""

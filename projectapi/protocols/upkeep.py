@@ -93,11 +93,15 @@ class CollectionStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseStatus:
-    """What shape the database is in; `database_version` is None when it was never set up."""
+    """What shape the database is in; `database_version` is None when it was never set up.
+
+    `restoring` names the backup whose restoring was begun and not finished.
+    """
 
     code_version: int
     database_version: int | None
     collections: Sequence[CollectionStatus]
+    restoring: str | None = None
 
     @property
     def is_too_new(self) -> bool:
@@ -108,17 +112,21 @@ class DatabaseStatus:
     @property
     def is_ready(self) -> bool:
         """Whether nothing is left to be done for this version of projectapi."""
-        if self.is_too_new or self.database_version is None:
+        if self.is_too_new or self.database_version is None or self.restoring:
             return False
         return not any(c.to_migrate or c.missing_indexes or not c.has_validator for c in self.collections)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaVersions:
-    """The newest schema version that the code knows, and the one of the database: None when it was never set up."""
+    """The newest schema version that the code knows, and the one of the database: None when it was never set up.
+
+    `restoring` names the backup whose restoring was begun and not finished.
+    """
 
     code: int
     database: int | None
+    restoring: str | None = None
 
 
 class DatabaseSchema(Protocol):

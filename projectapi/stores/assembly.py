@@ -18,6 +18,7 @@ from projectapi.stores.cached_transcripts import CachedTranscriptStore
 from projectapi.stores.collections import IDEMPOTENCY_KEYS, JOBS, PROJECTS, TIMELINE_STATES
 from projectapi.stores.documents import Document
 from projectapi.stores.mongo_idempotency import MongoIdempotencyStore
+from projectapi.stores.mongo_imports import MongoProjectImports
 from projectapi.stores.mongo_jobs import MongoJobStore
 from projectapi.stores.mongo_projects import MongoProjectStore
 from projectapi.stores.mongo_timelines import MongoTimelineStore
@@ -36,6 +37,7 @@ class Stores:
     projects: ProjectStore
     timelines: TimelineStore
     transcripts: TranscriptStore
+    imports: MongoProjectImports
     idempotency: IdempotencyStore
     jobs: JobStore
 
@@ -51,6 +53,7 @@ def mongo_stores(database: Database[Document], retry: Retry, render: Renderer) -
         projects=projects,
         timelines=timelines,
         transcripts=MongoTranscriptStore(documents),
+        imports=MongoProjectImports(documents, revisions, retry),
         idempotency=MongoIdempotencyStore(database[IDEMPOTENCY_KEYS], retry),
         jobs=MongoJobStore(database[JOBS], retry),
     )
@@ -66,4 +69,5 @@ def behind_cache(stores: Stores, engine: CacheEngine, owners: Owners, render: Re
         projects=CachedProjectStore(stores.projects, announced, publisher),
         timelines=CachedTimelineStore(stores.timelines, announced, publisher),
         transcripts=CachedTranscriptStore(stores.transcripts, announced),
+        imports=stores.imports.announced_by(announced.creation),
     )

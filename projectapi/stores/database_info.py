@@ -1,4 +1,7 @@
-"""What the database says of itself: the collection `metadata`, one document, with the newest shape that was written to it."""
+"""What the database says of itself: the collection `metadata`, one document.
+
+It has the newest shape that was written to the database, and the note that a backup is being restored into it.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,21 @@ from typing import TypeVar
 
 from pymongo.collection import Collection
 
-from projectapi.errors import DatabaseTooNew
+from projectapi.errors import DatabaseTooNew, RestoreUnderWay
 from projectapi.infra.database_circuit import DatabaseCircuit
 from projectapi.infra.retry import Retry
 from projectapi.stores.documents import Document
 
 METADATA = "metadata"
 _ID = "main"
+_RESTORING = "restoring"
+_RESTORER = "restorer"
 
 T = TypeVar("T")
 
 
 class DatabaseInfo:
-    """Reads and raises the database's own schema version."""
+    """Reads and raises the database's own schema version, and keeps the note that a backup is being restored into it."""
 
     def __init__(self, collection: Collection[Document], retry: Retry, latest: int) -> None:
         self._collection = collection
@@ -28,14 +33,40 @@ class DatabaseInfo:
 
     def version(self) -> int | None:
         """Return the schema version of the newest program that set up the database, None before any did."""
-        found = self._retry.read(lambda: self._collection.find_one({"_id": _ID}))
-        return None if found is None else int(found["schemaVersion"])
+        version: int | None = self._read().get("schemaVersion")
+        return version
 
     def refuse_newer(self) -> None:
-        """Raise DatabaseTooNew when this program is older than the database."""
-        version = self.version()
+        """Raise DatabaseTooNew when this program is older than the database, and RestoreUnderWay."""
+        found = self._read()
+        if _RESTORING in found:
+            raise RestoreUnderWay
+        version = found.get("schemaVersion")
         if version is not None and version > self._latest:
             raise DatabaseTooNew.found(version, self._latest)
+
+    def restoring(self) -> str | None:
+        """Return the name of the archive whose restoring was begun and not finished, None when there is none."""
+        name: str | None = self._read().get(_RESTORING)
+        return name
+
+    def begin_restoring(self, archive: str, restorer: str) -> None:
+        """Note that this archive is being restored, by whom, into the database, which is not whole until `end_restoring`."""
+        update = {"$set": {_RESTORING: archive, _RESTORER: restorer}}
+        self._retry.repeat(lambda: self._collection.update_one({"_id": _ID}, update, upsert=True))
+
+    def restorer(self) -> str | None:
+        """Return who began with the restoring that is under way, None when none is."""
+        name: str | None = self._read().get(_RESTORER)
+        return name
+
+    def end_restoring(self) -> None:
+        """Note that the database is whole."""
+        update = {"$unset": {_RESTORING: "", _RESTORER: ""}}
+        self._retry.repeat(lambda: self._collection.update_one({"_id": _ID}, update))
+
+    def _read(self) -> Document:
+        return self._retry.read(lambda: self._collection.find_one({"_id": _ID})) or {}
 
     def raise_to_latest(self) -> None:
         """Note that this program writes to the database from now on, so that older ones leave it alone."""

@@ -49,7 +49,9 @@ class MongoDatabaseSchema(DatabaseSchema):
 
     def versions(self) -> SchemaVersions:
         """See `DatabaseSchema.versions`."""
-        return SchemaVersions(code=self._migrations.latest, database=self._info.version())
+        return SchemaVersions(
+            code=self._migrations.latest, database=self._info.version(), restoring=self._info.restoring()
+        )
 
     def status(self) -> DatabaseStatus:
         """See `DatabaseSchema.status`."""
@@ -58,6 +60,7 @@ class MongoDatabaseSchema(DatabaseSchema):
         return DatabaseStatus(
             code_version=self._migrations.latest,
             database_version=self._info.version(),
+            restoring=self._info.restoring(),
             collections=[
                 self._collection_status(name, found.get(name, {}).get("validator") == validator)
                 for name, validator in expected.items()

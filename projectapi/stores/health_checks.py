@@ -68,6 +68,8 @@ class SchemaCheck:
         except DatabaseUnavailable:
             return self.when_silent
         facts = {"set_up": found.database is not None, "database_version": found.database, "code_version": found.code}
+        if found.restoring:
+            return Finding(State.UNHEALTHY, {**facts, "restoring": True}, "Wait for `flask backup restore`, or run it again.")
         if found.database is None:
             return Finding(State.DEGRADED, facts, _SET_UP)
         if found.database > found.code:

@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from config import Config
 from projectapi import create_app
 from projectapi.api.documentation.shapes import EXAMPLE_STATE
+from projectapi.bundle.writing import bundle_of
 from projectapi.project import ProjectKey, Video
 from projectapi.protocols import Backend, UploadPlan
 from projectapi.schemas.requests import EXAMPLE_ID, EXAMPLE_VERSION_ID
@@ -46,6 +47,8 @@ class _Films:
             part.write(video)
             self.video: Video = backend.videos.accept(part, "holiday.mp4")
         self.bytes = video
+        project = backend.projects.create_project(name="Holiday", description=None, owner="anonymous")
+        self.bundle = b"".join(bundle_of(project, None, None))
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +156,8 @@ def body_of(media_type: str | None, example: Any, films: _Films) -> dict[str, An
         return {"data": body, "content_type": f"multipart/form-data; boundary={boundary}"}
     if media_type == "application/x-www-form-urlencoded":
         return {"data": example}
+    if media_type == "application/zip":
+        return {"data": films.bundle, "content_type": media_type}
     if media_type.startswith(("video/", "application/octet", "application/offset")):
         return {"data": films.bytes, "content_type": media_type.replace("*", "mp4")}
     return {"json": example, "content_type": media_type}

@@ -19,7 +19,8 @@ ALLOWED = {
     "timeline": {"errors", "project"},
     "protocols": {"errors", "project", "timeline", "transcript"},
     "schemas": DOMAIN,
-    "api": DOMAIN | {"schemas"},
+    "bundle": DOMAIN | {"schemas"},
+    "api": DOMAIN | {"schemas", "bundle"},
     "serving": {"api", "errors"},
     "infra": {"errors", "request_id"},
     "stores": DOMAIN | {"infra"},
@@ -27,6 +28,7 @@ ALLOWED = {
     "jobs": DOMAIN | {"infra"},
     "speech": DOMAIN | {"media"},
     "devstack": {"errors"},
+    "backup": DOMAIN,
     "cli": DOMAIN | {"devstack"},
 }
 

@@ -11,6 +11,7 @@ TAGS = {
     "projects": "Projects: created, listed, changed, moved to the trash and brought back.",
     "timeline": "Timelines: saved as versions, patched, compared, restored.",
     "rendering": "Timelines as files.",
+    "bundles": "Projects as files: out of one server, into another.",
     "media": "Videos: they arrive and play.",
     "cutting": "Videos are cut, and listened to.",
     "jobs": "Work that goes on in the background.",

@@ -8,7 +8,7 @@ from typing import Any
 
 from projectapi import errors
 from projectapi.api.documentation.failures import failure_responses
-from projectapi.api.documentation.handlers import Content, Documented
+from projectapi.api.documentation.handlers import JSON, Content, Documented
 from projectapi.api.documentation.headers import ADDRESS_PARTS, FROM_CACHE, OF_FILES, REQUEST_HEADERS
 from projectapi.project import JsonObject
 from projectapi.timeline.patching import MERGE_PATCH
@@ -79,7 +79,7 @@ class Operation:
         names = ["X-Request-Id", *self.said.answer_headers]
         if self._is_file:
             names += OF_FILES
-        elif self.method == "GET" and self.said.stores:
+        elif self.method == "GET" and self.said.stores and JSON in (self.said.answer or {}):
             names += FROM_CACHE
         elif "If-Match" in self.said.headers and self.method != "DELETE":
             names.append("ETag")
@@ -105,7 +105,7 @@ class Operation:
         if MERGE_PATCH in self.said.body:
             yield from (errors.UnsupportedMediaType, errors.Conflict)
         if self.said.stores:
-            yield from (errors.Unavailable, errors.DatabaseUnavailable, errors.DatabaseTooNew)
+            yield from (errors.Unavailable, errors.DatabaseUnavailable, errors.DatabaseTooNew, errors.RestoreUnderWay)
             yield from (errors.OutcomeUnknown,) if self.method in _WRITING else ()
 
 

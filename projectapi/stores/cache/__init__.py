@@ -5,7 +5,7 @@ says about Redis, `reader` and `writer` are the rules, `engine` is the door.
 """
 
 from projectapi.stores.cache.control import ControlState, ControlStore
-from projectapi.stores.cache.engine import CacheEngine, CacheStatus
+from projectapi.stores.cache.engine import CacheEngine, CacheStatus, forget_everything
 from projectapi.stores.cache.entry import Entry
 from projectapi.stores.cache.keys import CacheKey
 from projectapi.stores.cache.mongo_control import CONTROL_COLLECTION, MongoControlStore
@@ -29,4 +29,5 @@ __all__ = [
     "Outcome",
     "Reading",
     "Write",
+    "forget_everything",
 ]

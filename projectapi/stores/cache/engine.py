@@ -71,6 +71,16 @@ class CacheStatus:
     counts: dict[tuple[str, str], int]
 
 
+def forget_everything(store: ControlStore) -> None:
+    """Have all workers on this control document forget every entry and every copy; for who has no engine at hand.
+
+    Raises DatabaseUnavailable.
+    """
+    settings = CacheSettings()
+    control = Control(store, SystemClock(), trust_seconds=settings.trust_seconds, identify=lambda: None)
+    control.forget_everything()
+
+
 class CacheEngine:
     """Serves finished answers from Redis under the protocol of docs/guarantees.md.
 

@@ -1,0 +1,111 @@
+"""Filling a database from a backup.
+
+The note that a restore is under way is written before anything is emptied and taken away after everything is done: a restore
+that was killed is recognised by it, by the next one and by every process of projectapi that starts. History goes in before the
+projects, so that no project is ever seen without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from bson.raw_bson import RawBSONDocument
+from pymongo import IndexModel, ReplaceOne
+from pymongo.collection import Collection as MongoCollection
+from pymongo.database import Database
+
+from projectapi.infra.retry import Retry
+from projectapi.project import JsonObject, new_write_id
+from projectapi.protocols import BackupProblem
+from projectapi.stores.backup_source import LEFT_OUT, RAW, batched_by_size, from_json
+from projectapi.stores.cache import CONTROL_COLLECTION, MongoControlStore, forget_everything
+from projectapi.stores.collections import INDEXES, set_up
+from projectapi.stores.database_info import DatabaseInfo
+from projectapi.stores.documents import Document
+
+_INDEX_OPTIONS = frozenset({"name", "unique", "partialFilterExpression", "expireAfterSeconds", "sparse", "collation"})
+
+
+class MongoBackupTarget:
+    """`BackupTarget` over one database; `timeline` is the part of the validator that describes a timeline's state."""
+
+    def __init__(self, database: Database[Document], retry: Retry, info: DatabaseInfo, timeline: Document) -> None:
+        self._database = database
+        self._retry = retry
+        self._info = info
+        self._timeline = timeline
+        self._name = new_write_id()
+
+    def has_documents(self, collections: Collection[str]) -> bool:
+        """See `BackupTarget.has_documents`."""
+        return any(self._retry.read(partial(self._database[name].find_one, {}, {"_id": True})) for name in _all(collections))
+
+    def interrupted(self) -> str | None:
+        """See `BackupTarget.interrupted`."""
+        return self._info.restoring()
+
+    def begin(self, archive: str, collections: Mapping[str, JsonObject]) -> None:
+        """See `BackupTarget.begin`."""
+        self._info.begin_restoring(archive, self._name)
+        for name in _all(collections):
+            self._retry.repeat(self._database[name].drop)
+        self._forget_cached()
+        for name, described in collections.items():
+            self._make(name, from_json(described["options"]), from_json(described["indexes"]))
+
+    def put(self, collection: str, documents: Iterable[bytes]) -> int:
+        """See `BackupTarget.put`."""
+        target: MongoCollection[RawBSONDocument] = self._database[collection].with_options(codec_options=RAW)
+        stored = 0
+        for batch in batched_by_size(documents):
+            self._check_alone()
+            writes = [_replacement(RawBSONDocument(document, RAW)) for document in batch]
+            self._retry.repeat(partial(target.bulk_write, writes, ordered=False))
+            stored += len(writes)
+        return stored
+
+    def finish(self) -> Sequence[str]:
+        """See `BackupTarget.finish`."""
+        self._check_alone()
+        lines = set_up(self._database, self._timeline)
+        self._info.raise_to_latest()
+        self._forget_cached()
+        self._info.end_restoring()
+        return lines
+
+    def _make(self, name: str, options: Document, indexes: Sequence[Document]) -> None:
+        # A repeated attempt finds the collection that the first one made.
+        checks = {option: value for option, value in options.items() if option.startswith("validat")}
+        existing = self._retry.read(self._database.list_collection_names)
+        if name not in existing:
+            self._retry.repeat(partial(self._database.create_collection, name, check_exists=False, **checks))
+        models = [_index_model(index) for index in indexes if index["name"] != "_id_"]
+        if models:
+            self._retry.repeat(partial(self._database[name].create_indexes, models))
+
+    def _check_alone(self) -> None:
+        """Give way to a restore that was begun later: two at once would leave a mixture of two archives."""
+        if self._info.restorer() != self._name:
+            raise BackupProblem("Another restore into this database was begun meanwhile, so this one has stopped.")
+
+    def _forget_cached(self) -> None:
+        control = MongoControlStore(self._database[CONTROL_COLLECTION])
+        if control.read() is not None:
+            forget_everything(control)
+
+
+def _all(collections: Collection[str]) -> Sequence[str]:
+    return sorted({*collections, *INDEXES} - LEFT_OUT)
+
+
+def _index_model(index: Mapping[str, Any]) -> IndexModel:
+    options = {option: value for option, value in index.items() if option in _INDEX_OPTIONS}
+    return IndexModel(list(index["key"].items()), **options)
+
+
+def _replacement(document: RawBSONDocument) -> ReplaceOne[RawBSONDocument]:
+    # The shard key, too, where there is one.
+    key = {name: document[name] for name in ("_id", "projectId") if name in document}
+    return ReplaceOne(key, document, upsert=True)

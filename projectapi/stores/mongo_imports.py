@@ -1,0 +1,152 @@
+"""Projects that were made elsewhere, into MongoDB: the history first, and last, in one write, the project that shows it.
+
+Killed in between, an import leaves revisions without a project, which a sweep removes. Everything that is stored follows from
+the mark of the write, so that the same import sent twice, even at once, stores the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
+
+from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
+
+from projectapi.infra.retry import Retry
+from projectapi.project import Project, TimelineSave, Video, id_from_write, new_id, new_write_id, now
+from projectapi.protocols import ImportedProject, ImportedVersion, ProjectImports
+from projectapi.stores.documents import Document, document_from_video, new_project_document, project_from_document
+from projectapi.stores.project_documents import ProjectDocuments
+from projectapi.stores.proposals import propose_state
+from projectapi.stores.revision_documents import RevisionDocuments, new_revision_document
+from projectapi.stores.transcript_documents import values_to_store
+
+AnnounceCreation = Callable[[str, str], AbstractContextManager[object]]
+"""Surrounds the write that makes the project of this id and this owner, so that caches learn of it."""
+
+
+def _unannounced(_project_id: str, _owner: str) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
+class MongoProjectImports(ProjectImports):
+    """`ProjectImports` over the collections `projects` and `timeline_states`.
+
+    `announce` surrounds the one write that anybody could see, and no more: a long history must not outlast an announcement.
+    """
+
+    def __init__(
+        self,
+        projects: ProjectDocuments,
+        revisions: RevisionDocuments,
+        retry: Retry,
+        announce: AnnounceCreation = _unannounced,
+    ) -> None:
+        self._projects = projects
+        self._revisions = revisions
+        self._retry = retry
+        self._announce = announce
+
+    def announced_by(self, announce: AnnounceCreation) -> MongoProjectImports:
+        """Return the same store, which announces every new project."""
+        return MongoProjectImports(self._projects, self._revisions, self._retry, announce)
+
+    def import_project(
+        self,
+        project: ImportedProject,
+        versions: Iterable[ImportedVersion],
+        *,
+        video: Video | None,
+        owner: str,
+        write_id: str | None = None,
+    ) -> Project:
+        """See `ProjectImports.import_project`."""
+        mark = write_id or new_write_id()
+        project_id = id_from_write(mark)
+        document = new_project_document(
+            project_id=project_id, name=project.name, description=project.description, owner=owner, at=now()
+        )
+        document |= {
+            "createdAt": project.created_at,
+            "thumbnail": project.thumbnail,
+            "duration": project.duration,
+            **_video_fields(project_id, video),
+            **_transcript_fields(project, project_id),
+            "lastWrite": mark,
+            "recentWrites": [mark],
+        }
+        document |= self._write_history(project_id, mark, versions)
+        with self._announce(project_id, owner):
+            return project_from_document(self._insert(document))
+
+    def _insert(self, document: Document) -> Document:
+        collection, key = self._projects.collection, {"projectId": document["projectId"]}
+
+        def insert() -> Document:
+            # Nobody else has this id: a duplicate is this very import.
+            with suppress(DuplicateKeyError):
+                collection.insert_one(document)
+                return document
+            return collection.find_one(key) or document
+
+        return self._retry.write(insert, lambda: collection.find_one(key))
+
+    def _write_history(self, project_id: str, mark: str, versions: Iterable[ImportedVersion]) -> Document:
+        """Store the versions and return the project's fields that point to the last of them; none without versions."""
+        head: Document = {}
+        fields: Document = {}
+        for version in versions:
+            head, fields = self._write_version(project_id, mark, version, head)
+        return fields
+
+    def _write_version(
+        self, project_id: str, mark: str, version: ImportedVersion, previous: Document
+    ) -> tuple[Document, Document]:
+        proposal = propose_state(TimelineSave(state=version.state))
+        deltas = previous.get("keyframeDeltas", 0)
+        encoded = self._revisions.encoded(project_id, proposal.raw, previous.get("keyframe"), deltas)
+        stands_alone = encoded.kind == "full"
+        revision_id = _revision_id(mark, version.version)
+        head: Document = {
+            "_id": revision_id,
+            "tag": str(revision_id)[:16],
+            "description": version.description,
+            "changeSummary": version.change_summary,
+            "createdBy": version.created_by,
+            "createdAt": version.created_at,
+            "updatedAt": version.updated_at,
+            "sha256": proposal.sha256,
+            "hasEscapedKeys": proposal.has_escaped_keys,
+            "keyframe": revision_id if stands_alone else previous["keyframe"],
+            "keyframeDeltas": 0 if stands_alone else deltas + 1,
+        }
+        revision = new_revision_document(
+            head,
+            encoded,
+            project_id=project_id,
+            version=version.version,
+            parent=previous.get("_id"),
+            keyframe=head["keyframe"],
+        )
+        self._revisions.write({**revision, "committed": True})
+        return head, {**proposal.values, "timelineVersion": version.version, "timelineHead": head}
+
+
+def _video_fields(project_id: str, video: Video | None) -> Document:
+    if video is None:
+        return {}
+    thumbnail = {"thumbnail": f"/media/{project_id}/thumbnail"} if video.thumbnail_path else {}
+    return {"videoPath": video.path, "duration": video.duration, "video": document_from_video(video), **thumbnail}
+
+
+def _transcript_fields(project: ImportedProject, project_id: str) -> Document:
+    if project.transcript is None:
+        return {}
+    transcript = replace(project.transcript, id=new_id(), project_id=project_id, tag=new_write_id())
+    return values_to_store(None, transcript)
+
+
+def _revision_id(mark: str, version: int) -> ObjectId:
+    return ObjectId(hashlib.sha256(f"import {mark} {version}".encode()).hexdigest()[:24])
