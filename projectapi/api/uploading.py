@@ -12,6 +12,7 @@ from flask import Request, request
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wsgi import get_input_stream
 
+from projectapi.api.bodies import well_formed
 from projectapi.errors import UploadIncomplete
 from projectapi.project import FORM_OVERHEAD_BYTES
 from projectapi.protocols import IncomingFile
@@ -74,7 +75,8 @@ def reading_form() -> Iterator[None]:
     """Raise UploadIncomplete when the connection breaks, or is silent for a minute, while a form is read in this block."""
     with _socket_waiting(_SILENCE_SECONDS):
         try:
-            yield
+            with well_formed():
+                yield
         except ClientDisconnected as error:
             # Werkzeug's word for every error of the connection.
             raise UploadIncomplete from error

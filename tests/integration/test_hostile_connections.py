@@ -119,6 +119,8 @@ def test_a_body_in_pieces_without_a_length_is_taken_and_bounded_all_the_same(ser
 BODY = b'{"name": "smuggled"}'
 FIELDS = ("Content-Type: application/json",)
 
+_FORM = "Content-Type: application/x-www-form-urlencoded"
+
 AMBIGUOUS: dict[str, tuple[bytes, int]] = {
     "two lengths": (head("/projects", *FIELDS, "Content-Length: 20", "Content-Length: 5") + BODY, 400),
     "a list of lengths": (head("/projects", *FIELDS, "Content-Length: 20, 20") + BODY, 400),
@@ -130,6 +132,9 @@ AMBIGUOUS: dict[str, tuple[bytes, int]] = {
     ),
     "chunks in disguise": (head("/projects", *FIELDS, "Transfer-Encoding: xchunked") + b"0\r\n\r\n", 501),
     "chunks twice": (head("/projects", *FIELDS, "Transfer-Encoding: chunked, chunked") + b"0\r\n\r\n", 400),
+    "a chunk whose length is no number": (head("/projects", *FIELDS, "Transfer-Encoding: chunked") + b"ZZ\r\n", 400),
+    "a chunk that does not end": (head("/projects", *FIELDS, "Transfer-Encoding: chunked") + b"2\r\n{}xx", 400),
+    "a form with such a chunk": (head("/media/transcribe", _FORM, "Transfer-Encoding: chunked") + b"ZZ\r\n", 400),
     "a space before the colon": (head("/projects", *FIELDS, "Content-Length : 20") + BODY, 400),
     "a folded line": (head("/projects", *FIELDS, "X-A: b", " Content-Length: 20") + BODY, 400),
     "a bare line feed": (b"POST /projects HTTP/1.1\nHost: x\nContent-Length: 20\r\n\r\n" + BODY, 400),
