@@ -74,6 +74,8 @@ def init_app(
     app.request_class = UploadRequest
     app.json = StrictJSONProvider(app)
     app.url_map.strict_slashes = False
+    # A second slash would be answered with a redirect to whatever host the client named; there is nothing there.
+    app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
     # What holds for every request, then the resources.
     tracing.init_app(app)

@@ -54,7 +54,7 @@ def render_our_error(error: ProjectApiError) -> Response:
     """Answer an error of the domain; trouble on our side is logged with its cause."""
     if error.status == 500:
         log.error("%s", error.code, exc_info=error)
-    elif error.__cause__ is not None:
+    elif error.status > 500 and error.__cause__ is not None:
         log.warning("%s: %s", error.code, type(error.__cause__).__name__)
     elif error.status > 500:
         log.info("%s", error.code)
@@ -64,8 +64,6 @@ def render_our_error(error: ProjectApiError) -> Response:
 @blueprint.app_errorhandler(HTTPException)
 def render_http_error(error: HTTPException) -> Response:
     """Answer what Flask and Werkzeug refuse by themselves: unknown routes, methods, bodies."""
-    if error.code is not None and error.code < 400:
-        return Response(status=error.code, headers=dict(error.get_headers()))
     kind = _BY_STATUS.get(error.code or 500, ProjectApiError if (error.code or 500) >= 500 else BadRequest)
     if isinstance(error, RequestEntityTooLarge):
         kind = BodyTooLarge

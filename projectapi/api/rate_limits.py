@@ -38,13 +38,14 @@ def init_app(app: Flask, limits: str, redis_pool: Any) -> None:
 
 def client_address() -> str:
     """Return whom a request counts for: its address, and of an IPv6 address the network, since a client has all of one."""
-    address = request.remote_addr or "unknown"
-    if ":" not in address:
-        return address
     try:
-        return str(ipaddress.ip_network(f"{address}/64", strict=False))
+        address = ipaddress.ip_address(request.remote_addr or "")
     except ValueError:
-        return address
+        return request.remote_addr or "unknown"
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    # A server that listens on IPv6 sees every IPv4 client in one and the same network.
+    return str(address.ipv4_mapped or ipaddress.ip_network(f"{address}/64", strict=False))
 
 
 def _render(exceeded: RateLimitExceeded) -> Response:

@@ -90,3 +90,10 @@ def test_by_default_nobody_counts(make_app: AppMaker) -> None:
     client = make_app().test_client()
 
     assert {client.get("/projects").status_code for _ in range(200)} == {200}
+
+
+def test_clients_whose_old_addresses_are_written_in_the_new_form_are_told_apart(limited: FlaskClient) -> None:
+    exhaust(limited, **from_address("::ffff:192.0.2.1"))
+
+    assert limited.get("/projects", **from_address("::ffff:192.0.2.1")).status_code == 429
+    assert limited.get("/projects", **from_address("::ffff:192.0.2.2")).status_code == 200

@@ -91,7 +91,8 @@ class Writer:
         try:
             self.settle(write)
         except DatabaseUnavailable as error:
-            raise OutcomeUnknown from error
+            # The driver's own error says more in the log than its translation.
+            raise OutcomeUnknown from error.__cause__ or error
 
     def settle(self, write: Write) -> None:
         """Make sure that every read from now on sees at least what the database holds. Raises DatabaseUnavailable.

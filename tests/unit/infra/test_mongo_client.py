@@ -97,7 +97,8 @@ def test_nothing_is_connected_before_the_first_use(connect_to: Connect, uri: str
 
         connect_to(uri.format(port=server.getsockname()[1]))
 
-        assert set(threading.enumerate()) == threads
+        # Others may end meanwhile: those of a client that a test before this one had.
+        assert set(threading.enumerate()) <= threads
         with pytest.raises(BlockingIOError):
             server.accept()
 
