@@ -29,7 +29,7 @@ from projectapi.infra.pool_events import PoolEvents
 from projectapi.infra.redis_client import RedisLink
 from projectapi.infra.retry import Retry
 from projectapi.infra.server_watch import ServerWatch
-from projectapi.jobs import JobsRoom, open_jobs
+from projectapi.jobs import Count, JobsRoom, open_jobs
 from projectapi.media import MediaRoom
 from projectapi.media.disk_check import DiskCheck
 from projectapi.media.disk_marker import MarkerFile
@@ -146,7 +146,8 @@ def _backend(
     retry = CheckedRetry(schema.refuse_newer, deadline_seconds=seconds, circuit=circuit)
     stores, announce = _stores(database, retry, engine)
     videos = _media_room(config)
-    jobs = _jobs(config, stores, videos, background)
+    metrics = _metrics(config, database)
+    jobs = _jobs(config, stores, videos, background, metrics.count_job)
     disk = MongoMediaDisk(database, retry, MarkerFile(config.media_dir))
     return Backend(
         answers=stores.answers,
@@ -171,7 +172,7 @@ def _backend(
         checks=_checks(config, database, circuit, engine, disk, schema),
         prepare=partial(_prepare, schema, engine),
         close=partial(_close, client, redis_client),
-        metrics=_metrics(config, database),
+        metrics=metrics,
         metrics_token=_metrics_token(config),
         version=__version__,
         ownership_enforced=config.ownership == "enforced",
@@ -272,7 +273,7 @@ def _media_room(config: Config) -> MediaRoom:
     )
 
 
-def _jobs(config: Config, stores: Stores, videos: MediaRoom, background: Background) -> JobsRoom:
+def _jobs(config: Config, stores: Stores, videos: MediaRoom, background: Background, count: Count) -> JobsRoom:
     redis_url, recogniser = background
     return open_jobs(
         stores.jobs,
@@ -284,6 +285,7 @@ def _jobs(config: Config, stores: Stores, videos: MediaRoom, background: Backgro
         redis_url=redis_url if isinstance(redis_url, str) else None,
         at_once=config.jobs_at_once,
         waiting=max(1, config.web_threads // 2),
+        count=count,
     )
 
 
