@@ -383,6 +383,19 @@ class Config:
         "Bearer token with which `/metrics` may be read. Missing: by everybody, but in production by nobody.",
         secret=True,
     )
+    sentry_dsn: str | None = _setting(
+        "SENTRY_DSN",
+        _text,
+        None,
+        "Where errors are reported to; needs `requirements-telemetry.txt` installed. Neither bodies nor documents are sent.",
+        secret=True,
+    )
+    otlp_endpoint: str | None = _setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        _text,
+        None,
+        "Where traces are sent to (OpenTelemetry, OTLP over HTTP), such as `http://localhost:4318`; needs the same packages.",
+    )
     database_limit_bytes: int = _setting(
         "DATABASE_LIMIT_BYTES",
         _integer(0, 2**50),

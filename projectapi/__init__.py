@@ -29,6 +29,7 @@ from projectapi.infra.pool_events import PoolEvents
 from projectapi.infra.redis_client import RedisLink
 from projectapi.infra.retry import Retry
 from projectapi.infra.server_watch import ServerWatch
+from projectapi.infra.telemetry import report_errors, trace
 from projectapi.jobs import Count, JobsRoom, open_jobs
 from projectapi.media import MediaRoom
 from projectapi.media.disk_check import DiskCheck
@@ -95,6 +96,7 @@ def create_app(
         log.info(FRESH_START)
     app = Flask(__name__, static_folder=None)
     app.config.update(SECRET_KEY=config.secret_key, PROJECTAPI=config)
+    _report_to_others(app, config)
 
     # The servers: those of the settings, or their stand-ins, or what the caller brought along.
     redis_url: str | redis.Redis | None = redis_client
@@ -122,6 +124,13 @@ def create_app(
         threading.Thread(target=backend.prepare, name="prepare", daemon=True).start()
         threading.Thread(target=backend.announce_disk, name="announce-disk", daemon=True).start()
     return app
+
+
+def _report_to_others(app: Flask, config: Config) -> None:
+    if config.sentry_dsn:
+        report_errors(config.sentry_dsn, release=__version__, environment=config.app_env)
+    if config.otlp_endpoint:
+        trace(app, config.otlp_endpoint, release=__version__)
 
 
 def _open_the_api(app: Flask, config: Config, redis_client: redis.Redis | None) -> None:

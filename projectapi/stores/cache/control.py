@@ -214,7 +214,10 @@ class Control:
         now = int(self._clock.time() * 1000)
         if state is None:
             return ControlState(epoch=now, on=on, server="", copies=now)
-        return replace(state, epoch=max(state.epoch + 1, now), on=on, server=state.server if server is None else server)
+        epoch = max(state.epoch + 1, now)
+        # What is saved while the cache is off is in no copy: those of the time before must not be shown for it.
+        copies = state.copies if on else epoch
+        return replace(state, epoch=epoch, on=on, server=state.server if server is None else server, copies=copies)
 
 
 def _tell_of_epoch(state: ControlState) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, PreconditionFailed, ValidationFailed
+from projectapi.infra.redis_client import RedisUnavailable
 from projectapi.stores.cache import CacheKey, Entry, Outcome
 from tests.unit.cache.conftest import House
 
@@ -153,3 +156,58 @@ def test_a_write_whose_settlement_cannot_be_confirmed_is_not_acknowledged(house:
     with pytest.raises(OutcomeUnknown), worker.writing("p1", "anna"):
         house.commit()
         house.store.is_away = True
+
+
+def test_an_announcement_that_arrives_late_publishes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a write whose announcement is on its way for so long that the writer gives it up
+    worker, other = house.worker(), house.worker()
+    worker.prepare()
+    other.prepare()
+    house.clock.now += 2
+    begin, late = worker._shared.begin, []
+
+    def delayed(*announcement: Any) -> None:
+        late.append(announcement)
+        raise RedisUnavailable("timed out")
+
+    monkeypatch.setattr(worker._shared, "begin", delayed)
+
+    # When another save goes through before it arrives
+    with worker.writing("p1", "anna") as write:
+        house.commit()
+        write.publish("project", house.entry())
+        with other.writing("p1", "anna"):
+            house.commit()
+        begin(*late[0])
+
+    # Then what the first one offered is not taken for the newest
+    assert other.read(PROJECT, house.load).entry.version == house.version
+
+
+def test_what_was_known_before_redis_went_away_is_not_shown_after_a_save_that_it_missed(house: House) -> None:
+    # Given a save that Redis has a copy of, and one that it missed
+    worker, other = house.worker(), house.worker()
+    for one in (worker, other):
+        one.prepare()
+    house.clock.now += 2
+    with worker.writing("p1", "anna") as write:
+        house.commit()
+        write.publish("project", house.entry())
+    house.server.connected = False
+    with worker.writing("p1", "anna"):
+        house.commit()
+
+    # When Redis comes back with all its data, is used again, and MongoDB goes away
+    house.server.connected = True
+    house.clock.now += 3
+    for _ in range(2):
+        worker.read(CacheKey.of_project("project", "another"), house.load)
+        other.read(CacheKey.of_project("project", "another"), house.load)
+    assert worker.status().mode == "on"
+    house.store.is_away = True
+    house.clock.now += 3
+
+    # Then nobody is shown the state before the last save
+    for one in (worker, other):
+        with pytest.raises(DatabaseUnavailable):
+            one.read(PROJECT, house.load)
