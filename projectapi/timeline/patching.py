@@ -32,8 +32,8 @@ class Patched:
 
     The value of each place in `state` is to be written there; a place that `state` does not have was removed. Every step of a
     place can be part of a dotted MongoDB path, and writing the places one by one leaves the keys of every object in the order
-    of `state`. A place whose last step is the length that the array had is an element that was appended. Of more than `MAX_PLACES` places the
-    whole document is the one that is given.
+    of `state`. A place whose last step is the length that the array had is an element that was appended. For more
+    than `MAX_PLACES` places stands the whole document.
     """
 
     state: Any

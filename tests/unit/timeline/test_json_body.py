@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -126,6 +127,29 @@ def test_depth_is_counted_right_whatever_stands_in_the_strings(value: Any, limit
             parse_json(body, max_depth=limit)
 
 
+@pytest.mark.parametrize("piece_bytes", range(1, 9))
+def test_strings_are_left_out_wherever_a_piece_of_the_text_ends(monkeypatch: pytest.MonkeyPatch, piece_bytes: int) -> None:
+    monkeypatch.setattr("projectapi.schemas.json_body._PIECE_BYTES", piece_bytes)
+
+    assert parse_json(b'{"a[[[,:":["[,",{"]}":","},":{"]}', max_depth=3, max_containers=3, max_keys=2, max_values=2)
+    with pytest.raises(BodyTooLarge, match="more than 2 objects"):
+        parse_json(b'{"a[[[,:":["[,",{"]}":","},":{"]}', max_containers=2)
+
+
+def test_counting_in_millions_of_strings_takes_little_memory() -> None:
+    body = b"[" + b'",,",' * 400_000 + b"1]"
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(BodyTooLarge):
+            parse_json(body, max_values=1_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 8 * len(body)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.text(st.sampled_from('[]{}"\\:, 1'), max_size=40).map(str.encode))
 def test_no_bytes_make_anything_but_a_clear_error(body: bytes) -> None:
@@ -182,7 +206,9 @@ def test_millions_of_small_values_are_refused_before_they_cost_memory() -> None:
 def test_a_timeline_of_20_000_clips_stays_far_below_every_limit() -> None:
     state = make_timeline(20_000)
 
-    assert parse_json(orjson.dumps(state), max_containers=MAX_CONTAINERS // 3, max_keys=MAX_KEYS // 6, max_values=MAX_VALUES // 6)
+    body = orjson.dumps(state)
+
+    assert parse_json(body, max_containers=MAX_CONTAINERS // 3, max_keys=MAX_KEYS // 6, max_values=MAX_VALUES // 6)
 
 
 @pytest.mark.parametrize("digits", ["9223372036854775808", "-9223372036854775809", "18446744073709551616", "1" + "0" * 300])
