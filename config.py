@@ -301,8 +301,8 @@ class Config:
     max_body_bytes: int = _setting(
         "MAX_BODY_BYTES",
         _integer(1024, 2**28),
-        32 * 2**20,
-        "Largest JSON body taken, in bytes (32 MiB; MongoDB stores at most 16 MiB of it as one document).",
+        17 * 2**20,
+        "Largest JSON body taken, in bytes (17 MiB; MongoDB stores at most 16 MiB of it as one document).",
     )
     cors_origins: tuple[str, ...] = _setting(
         "CORS_ORIGINS",

@@ -11,6 +11,7 @@ from pathlib import Path
 from flask import Blueprint, Response, jsonify, request
 
 from projectapi.api.bodies import query
+from projectapi.api.conditional import known_tags
 from projectapi.api.context import backend, project_key
 from projectapi.api.documentation import documented, file_of, plain
 from projectapi.errors import DiskFull, MediaBusy, NotFound, VideoLost, VideoNotFound
@@ -26,6 +27,12 @@ _LOOK, _WAVEFORM = LookRequest(), WaveformRequest()
 
 LOOKING = (NotFound, VideoNotFound, VideoLost, MediaBusy, DiskFull)
 """What may become of asking for a look."""
+
+
+@blueprint.before_request
+def check_conditions() -> None:
+    """Refuse an `If-None-Match` that is no list of entity tags, which Werkzeug would leave aside."""
+    known_tags()
 
 
 @blueprint.get("/media/<project_id>/filmstrip.jpg")

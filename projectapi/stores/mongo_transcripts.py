@@ -143,8 +143,10 @@ def _blank(project_id: str) -> Transcript:
 def _next_version(changed: Transcript | None, current: Transcript | None) -> Transcript | None:
     if changed is None:
         return None
-    version = current.version if current else 0
-    return replace(changed, version=version + 1, tag=new_write_id(), updated_at=now())
+    if current is None:
+        # A new one has one time, even if the clock moved on since it was made.
+        return replace(changed, version=1, tag=new_write_id(), updated_at=changed.created_at)
+    return replace(changed, version=current.version + 1, tag=new_write_id(), updated_at=now())
 
 
 def _existing(transcript: Transcript | None) -> Transcript:

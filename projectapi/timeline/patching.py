@@ -22,6 +22,8 @@ JSON_PATCH = "application/json-patch+json"
 ACCEPT_PATCH = f"{MERGE_PATCH}, {JSON_PATCH}"
 
 MAX_OPERATIONS = 1_000
+MAX_PLACES = 5_000
+"""Places that are told apart: past these it costs less to write the whole document than to find the fewest to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Patched:
 
     The value of each place in `state` is to be written there; a place that `state` does not have was removed. Every step of a
     place can be part of a dotted MongoDB path, and writing the places one by one leaves the keys of every object in the order
-    of `state`. A place whose last step is the length that the array had is an element that was appended.
+    of `state`. A place whose last step is the length that the array had is an element that was appended. For more
+    than `MAX_PLACES` places stands the whole document.
     """
 
     state: Any
@@ -97,6 +100,8 @@ def _merge(target: Any, patch: Any, path: Path, touched: set[Path]) -> Any:
 
 def _places_to_write(old: Any, new: Any, touched: set[Path]) -> list[Path]:
     """Return the fewest places that cover what was touched and that a store can address."""
+    if len(touched) > MAX_PLACES:
+        return [()]
     places = _outermost({_addressable(path) for path in touched})
     while True:
         parents = {path[:-1] for path in places if path and isinstance(path[-1], str)}

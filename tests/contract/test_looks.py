@@ -93,6 +93,11 @@ def test_what_a_client_has_is_not_sent_again(client: FlaskClient, film: Film, ad
     assert (again.status_code, again.data) == (304, b"")
 
 
+@pytest.mark.parametrize("address", ["filmstrip.jpg", "filmstrip.json", "filmstrip.vtt", "waveform"])
+def test_a_condition_that_names_no_entity_tag_is_refused(client: FlaskClient, film: Film, address: str) -> None:
+    assert_error(client.get(f"/media/{film.id}/{address}", headers={"If-None-Match": "0"}), 400, "invalid_precondition")
+
+
 def test_under_the_address_of_this_very_video_nothing_is_asked_for_again(client: FlaskClient, film: Film) -> None:
     image = client.get(f"/media/{film.id}/filmstrip.json").get_json()["image"]
     version = image.partition("?")[2]

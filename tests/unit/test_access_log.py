@@ -12,6 +12,12 @@ from tests.conftest import AppMaker
 
 
 @pytest.fixture
+def light_client(make_app: AppMaker) -> FlaskClient:
+    """A client of an application that has a line for each request."""
+    return make_app(access_log=True).test_client()
+
+
+@pytest.fixture
 def lines(light_client: FlaskClient, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """What is logged from INFO up, after the application has set its log up."""
     logging.getLogger("projectapi").propagate = True

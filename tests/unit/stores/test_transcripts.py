@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -79,6 +81,20 @@ def written(transcripts: TranscriptStore, key: ProjectKey, *texts: str) -> Trans
     """Give the project a transcript whose segments have ids s0, s1, ... and these texts."""
     segments = [segment(text, start=number * 2, id=f"s{number}") for number, text in enumerate(texts)]
     return transcripts.create_transcript(key, {"segments": segments})
+
+
+def test_a_new_transcription_has_one_time_even_if_the_clock_moves_on_meanwhile(
+    transcripts: TranscriptStore, key: ProjectKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes = itertools.count()
+    start = datetime(2026, 11, 22, tzinfo=UTC)
+    monkeypatch.setattr("projectapi.stores.mongo_transcripts.now", lambda: start + timedelta(minutes=next(minutes)))
+
+    created = transcripts.create_transcript(key, {"language": "en"})
+    changed = transcripts.update_transcript(key, {"language": "de"})
+
+    assert created.created_at == created.updated_at
+    assert changed.updated_at > changed.created_at == created.created_at
 
 
 def test_a_transcript_is_found_again_as_it_was_answered(transcripts: TranscriptStore, key: ProjectKey) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projectapi.errors import BodyTooLarge, MalformedJson, ValidationFailed
-from projectapi.schemas.json_body import MAX_DEPTH, parse_json
+from projectapi.schemas.json_body import MAX_CONTAINERS, MAX_DEPTH, MAX_KEYS, MAX_VALUES, parse_json
 from tests.unit.timeline.samples import json_values, make_timeline
 
 
@@ -126,6 +127,29 @@ def test_depth_is_counted_right_whatever_stands_in_the_strings(value: Any, limit
             parse_json(body, max_depth=limit)
 
 
+@pytest.mark.parametrize("piece_bytes", range(1, 9))
+def test_strings_are_left_out_wherever_a_piece_of_the_text_ends(monkeypatch: pytest.MonkeyPatch, piece_bytes: int) -> None:
+    monkeypatch.setattr("projectapi.schemas.json_body._PIECE_BYTES", piece_bytes)
+
+    assert parse_json(b'{"a[[[,:":["[,",{"]}":","},":{"]}', max_depth=3, max_containers=3, max_keys=2, max_values=2)
+    with pytest.raises(BodyTooLarge, match="more than 2 objects"):
+        parse_json(b'{"a[[[,:":["[,",{"]}":","},":{"]}', max_containers=2)
+
+
+def test_counting_in_millions_of_strings_takes_little_memory() -> None:
+    body = b"[" + b'",,",' * 400_000 + b"1]"
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(BodyTooLarge):
+            parse_json(body, max_values=1_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 8 * len(body)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.text(st.sampled_from('[]{}"\\:, 1'), max_size=40).map(str.encode))
 def test_no_bytes_make_anything_but_a_clear_error(body: bytes) -> None:
@@ -163,12 +187,28 @@ def test_four_megabytes_of_malice_are_refused_in_moments(body: bytes) -> None:
     assert time.perf_counter() - started < 1.5
 
 
-def test_more_keys_or_objects_than_allowed_are_refused() -> None:
+def test_more_keys_or_objects_or_values_than_allowed_are_refused() -> None:
     assert parse_json(b'{"a":1,"b":":::"}', max_keys=2)
     with pytest.raises(BodyTooLarge, match="more than 2 fields"):
         parse_json(b'{"a":1,"b":{"c":1}}', max_keys=2)
     with pytest.raises(BodyTooLarge, match="more than 2 objects"):
         parse_json(b"[[],{}]", max_containers=2)
+    assert parse_json(b'[1,",,,\\",",{"a":2}]', max_values=2)
+    with pytest.raises(BodyTooLarge, match="more than 2 values"):
+        parse_json(b'[1,2,{"a":3,"b":4}]', max_values=2)
+
+
+def test_millions_of_small_values_are_refused_before_they_cost_memory() -> None:
+    with pytest.raises(BodyTooLarge, match="2,000,000 values"):
+        parse_json(b"[" + b"1," * 2_000_001 + b"1]")
+
+
+def test_a_timeline_of_20_000_clips_stays_far_below_every_limit() -> None:
+    state = make_timeline(20_000)
+
+    body = orjson.dumps(state)
+
+    assert parse_json(body, max_containers=MAX_CONTAINERS // 3, max_keys=MAX_KEYS // 6, max_values=MAX_VALUES // 6)
 
 
 @pytest.mark.parametrize("digits", ["9223372036854775808", "-9223372036854775809", "18446744073709551616", "1" + "0" * 300])
