@@ -1,5 +1,7 @@
 # `make` or `make help` lists what there is.
 PYTHON ?= python3
+# Tests that run side by side: more than two processors can do, since most of the time they wait for servers
+WORKERS ?= 4
 # More arguments for pytest, for example: make test ARGS="-k trash -x"
 ARGS ?=
 
@@ -19,7 +21,7 @@ run: $(INSTALLED) ## Start everything and serve on http://localhost:8001
 	@$(BIN)/flask dev
 
 test: lint ## Lint, check types and run all tests, the long ones in a short form
-	$(BIN)/pytest -n auto --ignore=tests/faults $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --ignore=tests/faults $(ARGS)
 	FAULT_SECONDS=1 FAULT_ROUNDS=4 $(BIN)/pytest tests/faults $(ARGS)
 
 lint: $(INSTALLED) ## Lint and check types
