@@ -143,6 +143,7 @@ def _open_the_api(app: Flask, config: Config, redis_client: redis.Redis | None) 
         trusted_proxies=config.trusted_proxies,
         strict_transport=config.app_env == "production",
         access_log=config.access_log,
+        database_seconds=config.database_deadline_seconds,
     )
 
 

@@ -69,6 +69,7 @@ def init_app(
     trusted_proxies: int,
     strict_transport: bool,
     access_log: bool,
+    database_seconds: float,
 ) -> None:
     """Give `app` the whole API; it finds the parts that it works with in ``app.extensions["projectapi"]``."""
     app.request_class = UploadRequest
@@ -94,4 +95,4 @@ def init_app(
     if trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=trusted_proxies)  # type: ignore[method-assign]
     # The outermost of all: it knows when a request came in, and gives it its id.
-    access.init_app(app, app.extensions["projectapi"].metrics, access_log)
+    access.init_app(app, app.extensions["projectapi"].metrics, access_log, database_seconds)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from flask import Flask
 
 from projectapi.api.tracing import ROUTE, request_id_of
+from projectapi.database_budget import database_budget
 from projectapi.protocols import Metrics
 from projectapi.request_id import request_id
 
@@ -23,21 +24,25 @@ log = logging.getLogger("projectapi.access")
 _NO_ROUTE = "(none)"
 
 
-def init_app(app: Flask, metrics: Metrics, logged: bool) -> None:
-    """Have each request of `app` counted and, if `logged`, told; to be called last, so that no way goes around it."""
-    app.wsgi_app = AccessLog(app.wsgi_app, metrics, logged)  # type: ignore[method-assign]
+def init_app(app: Flask, metrics: Metrics, logged: bool, database_seconds: float) -> None:
+    """Have each request of `app` counted and, if `logged`, told; to be called last, so that no way goes around it.
+
+    `database_seconds` is how long one request may wait for the database in all.
+    """
+    app.wsgi_app = AccessLog(app.wsgi_app, metrics, logged, database_seconds)  # type: ignore[method-assign]
 
 
 class AccessLog:
-    """WSGI middleware around everything: gives the request its id, counts it, and logs how it was answered.
+    """WSGI middleware around everything: gives the request its id and its budget, counts it, and logs how it was answered.
 
     The time counts until the answer begins: what a client takes to fetch a video is not the server's doing.
     """
 
-    def __init__(self, answering: WSGIApplication, metrics: Metrics, logged: bool) -> None:
+    def __init__(self, answering: WSGIApplication, metrics: Metrics, logged: bool, database_seconds: float) -> None:
         self._answering = answering
         self._metrics = metrics
         self._logged = logged
+        self._database_seconds = database_seconds
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
@@ -50,7 +55,8 @@ class AccessLog:
 
         outer = request_id.set(request_id_of(environ.get("HTTP_X_REQUEST_ID", "")))
         try:
-            return self._answering(environ, start)
+            with database_budget(self._database_seconds):
+                return self._answering(environ, start)
         finally:
             seconds = time.perf_counter() - started
             status = int(begun[0][:3])

@@ -1,6 +1,7 @@
 """The one way to MongoDB: every operation of the stores runs through a `Retry`.
 
-Three attempts, exponential backoff with jitter, inside one deadline for the whole operation. A read may simply be repeated. A
+Three attempts, exponential backoff with jitter, inside one deadline for the whole operation; and all operations of one request
+inside one budget (`projectapi.database_budget`). A read may simply be repeated. A
 write may be repeated only because it can recognise its own success: after a failure that leaves the outcome unknown, `landed`
 asks the database whether the write was done before it is sent again.
 """
@@ -15,6 +16,7 @@ import pymongo
 from pymongo.errors import PyMongoError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_exponential_jitter
 
+from projectapi.database_budget import spending
 from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, ProjectApiError
 from projectapi.infra.database_circuit import DatabaseCircuit
 from projectapi.infra.driver_errors import is_transient, leaves_outcome_unknown, timed_out, translated
@@ -83,13 +85,17 @@ class Retry:
             raise
 
     def _run(self, operation: Callable[[], T]) -> T:
+        with spending() as left:
+            return self._run_in_time(min(self._deadline_seconds, left), operation)
+
+    def _run_in_time(self, deadline: float, operation: Callable[[], T]) -> T:
         started = time.monotonic()
-        seconds = self._circuit.seconds_for(self._deadline_seconds)
+        seconds = self._circuit.seconds_for(deadline)
         try:
             return self._run_within(seconds, operation)
         except DatabaseUnavailable as error:
-            left = self._deadline_seconds - (time.monotonic() - started)
-            if seconds >= self._deadline_seconds or left <= 0 or not self._is_merely_slow(error.__cause__):
+            left = deadline - (time.monotonic() - started)
+            if seconds >= deadline or left <= 0 or not self._is_merely_slow(error.__cause__):
                 raise
         # The haste was for a server that is gone. This one is there and slow, and gets what is left of the usual time.
         return self._run_within(left, operation)

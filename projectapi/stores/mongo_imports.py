@@ -14,6 +14,7 @@ from dataclasses import replace
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
+from projectapi.database_budget import database_budget
 from projectapi.infra.retry import Retry
 from projectapi.project import Project, TimelineSave, Video, id_from_write, new_id, new_write_id, now
 from projectapi.protocols import ImportedProject, ImportedVersion, ProjectImports
@@ -77,7 +78,9 @@ class MongoProjectImports(ProjectImports):
             "lastWrite": mark,
             "recentWrites": [mark],
         }
-        document |= self._write_history(project_id, mark, versions)
+        # A long history takes its time though MongoDB is in the best of health.
+        with database_budget(None):
+            document |= self._write_history(project_id, mark, versions)
         with self._announce(project_id, owner):
             return project_from_document(self._insert(document))
 

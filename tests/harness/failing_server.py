@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 from pymongo import MongoClient
 
 from projectapi.devstack.servers import MONGODB, EmbeddedServer
+
+ALL_COMMANDS = ("find", "aggregate", "insert", "update", "delete", "findAndModify", "count", "distinct", "getMore")
 
 
 @contextmanager
@@ -30,9 +32,10 @@ def failing_server(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def failing(admin: MongoClient[dict[str, Any]], command: str, mode: Any, **how: Any) -> Iterator[None]:
-    """Let the server fail the next calls of a command."""
-    fail_point = {"configureFailPoint": "failCommand", "mode": mode, "data": {"failCommands": [command], **how}}
+def failing(admin: MongoClient[dict[str, Any]], command: str | Sequence[str], mode: Any, **how: Any) -> Iterator[None]:
+    """Let the server fail the next calls of a command, or of several."""
+    commands = [command] if isinstance(command, str) else list(command)
+    fail_point = {"configureFailPoint": "failCommand", "mode": mode, "data": {"failCommands": commands, **how}}
     admin.admin.command(fail_point)
     try:
         yield

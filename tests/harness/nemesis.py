@@ -14,6 +14,7 @@ from typing import Any
 import pymongo
 
 from projectapi.infra.redis_client import connect
+from tests.harness.failing_server import ALL_COMMANDS
 from tests.harness.fault_world import World
 from tests.harness.killable import KillableServer
 from tests.harness.load import Load
@@ -21,7 +22,6 @@ from tests.harness.tcp_proxy import Mode, TcpProxy
 from tests.harness.uploads import DISK_FULL, Filler, Uploads
 from tests.harness.whole_app import wait_for
 
-_COMMANDS = ["find", "aggregate", "insert", "update", "delete", "findAndModify", "count", "distinct", "getMore"]
 _ELECTIONS = (91, 189, 10107, 11600)
 _PULSE_SECONDS = 0.2
 
@@ -74,7 +74,7 @@ def fail_commands(world: World, load: Load, hold: float, failures: Sequence[Mapp
     with pymongo.MongoClient[dict[str, Any]](world.mongodb.uri) as client:
         until = time.monotonic() + hold
         while time.monotonic() < until:
-            data = {"failCommands": _COMMANDS, "appName": "projectapi", **chance.choice(failures)}
+            data = {"failCommands": ALL_COMMANDS, "appName": "projectapi", **chance.choice(failures)}
             client["admin"].command({"configureFailPoint": "failCommand", "mode": {"times": 2}, "data": data})
             time.sleep(_PULSE_SECONDS)
         client["admin"].command({"configureFailPoint": "failCommand", "mode": "off"})

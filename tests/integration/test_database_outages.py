@@ -7,13 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from pymongo import MongoClient
 from werkzeug.test import TestResponse
 
 from config import Config
@@ -25,6 +26,7 @@ from tests.contract.shapes import assert_success
 from tests.contract.timelines import make_state
 from tests.errors_shape import assert_error
 from tests.harness.caller import Caller
+from tests.harness.failing_server import ALL_COMMANDS, failing, failing_server
 from tests.harness.killable import GunicornApp, KillableServer, running, set_up_database
 from tests.harness.tcp_proxy import Mode, TcpProxy
 from tests.harness.whole_app import ROOT, wait_for
@@ -219,6 +221,60 @@ def test_a_mongodb_that_swallows_everything_holds_nobody_for_long(make_client: C
         proxy.switch(Mode.PASS)
         wait_for(lambda: rename(client, path, "Kept").status_code == 200, HANG_SECONDS, "a write to be taken")
         client.application.extensions["projectapi"].close()
+
+
+@dataclass(frozen=True)
+class SlowDatabase:
+    """An application on a MongoDB that takes its time for commands, though not for heartbeats, while `slow` says so."""
+
+    client: FlaskClient
+    admin: MongoClient[dict[str, Any]]
+
+    def slow(self, milliseconds: int) -> AbstractContextManager[None]:
+        """Have every command take so long while the block runs."""
+        how = {"blockConnection": True, "blockTimeMS": milliseconds, "appName": "projectapi"}
+        return failing(self.admin, ALL_COMMANDS, "alwaysOn", **how)
+
+
+@pytest.fixture
+def slow_database(servers: Servers, tmp_path: Path) -> Iterator[SlowDatabase]:
+    """An application on a database of its own."""
+    with failing_server(tmp_path) as uri, MongoClient[dict[str, Any]](uri) as admin:
+        set_up_database(uri, servers.redis.uri, tmp_path / "media")
+        settings = {"mongodb_uri": uri, "redis_url": servers.redis.uri, "media_dir": tmp_path / "media"}
+        app = create_app(Config(app_env="testing", **settings))
+        yield SlowDatabase(app.test_client(), admin)
+        app.extensions["projectapi"].close()
+
+
+def save_timeline(client: FlaskClient, project_id: str) -> TestResponse:
+    return client.post("/timeline/", json={"project_id": project_id, "timeline_state": make_state()})
+
+
+def create_with_key(client: FlaskClient, _project_id: str) -> TestResponse:
+    return client.post("/projects", json={"name": "Slow"}, headers={"Idempotency-Key": new_id()})
+
+
+def open_project(client: FlaskClient, project_id: str) -> TestResponse:
+    return client.get(f"/projects/{project_id}")
+
+
+@pytest.mark.parametrize("milliseconds", [2500, 4500])
+def test_a_mongodb_that_is_slow_for_every_command_holds_nobody_longer_than_one_deadline(
+    slow_database: SlowDatabase, milliseconds: int
+) -> None:
+    client = slow_database.client
+    project_id = create_project(client)
+
+    # When each command takes so long that the deadlines of a request's operations, one after the other, would be a long time
+    with slow_database.slow(milliseconds):
+        answers = [timed(lambda call=call: call(client, project_id)) for call in (save_timeline, create_with_key, open_project)]
+
+    # Then every request is answered within the time that one request has
+    assert [seconds for seconds, _ in answers if seconds >= HANG_SECONDS] == []
+    assert {answer.status_code for _, answer in answers} <= {200, 503}
+    # And what was refused can be done afterwards
+    assert_success(save_timeline(client, project_id))
 
 
 def test_started_while_mongodb_is_away_it_says_so_refuses_and_recovers_by_itself(servers: Servers, tmp_path: Path) -> None:

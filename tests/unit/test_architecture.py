@@ -10,10 +10,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "projectapi"
 
-DOMAIN = {"errors", "request_id", "project", "transcript", "timeline", "protocols"}
+DOMAIN = {"errors", "request_id", "database_budget", "project", "transcript", "timeline", "protocols"}
 ALLOWED = {
     "errors": set(),
     "request_id": set(),
+    "database_budget": set(),
     "transcript": {"errors"},
     "project": {"errors", "transcript"},
     "timeline": {"errors", "project"},
@@ -22,7 +23,7 @@ ALLOWED = {
     "bundle": DOMAIN | {"schemas"},
     "api": DOMAIN | {"schemas", "bundle"},
     "serving": {"api", "errors"},
-    "infra": {"errors", "request_id"},
+    "infra": {"errors", "request_id", "database_budget"},
     "stores": DOMAIN | {"infra"},
     "media": DOMAIN,
     "jobs": DOMAIN | {"infra"},

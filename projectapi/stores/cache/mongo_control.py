@@ -11,6 +11,7 @@ from pymongo import ReadPreference, WriteConcern
 from pymongo.collection import Collection
 from pymongo.read_concern import ReadConcern
 
+from projectapi.database_budget import spending
 from projectapi.errors import Conflict, ProjectApiError
 from projectapi.infra.database_circuit import DatabaseCircuit
 from projectapi.infra.driver_errors import translated
@@ -63,12 +64,13 @@ class MongoControlStore:
 
     @contextmanager
     def _in_time(self) -> Iterator[None]:
-        seconds = self._circuit.seconds_for(self._deadline_seconds)
-        try:
-            # The driver repeats reads and single writes by itself as long as the time lasts.
-            with translated(), pymongo.timeout(seconds):
-                yield
-        except ProjectApiError as error:
-            self._circuit.failed(error.__cause__)
-            raise
-        self._circuit.succeeded()
+        with spending() as left:
+            seconds = self._circuit.seconds_for(min(self._deadline_seconds, left))
+            try:
+                # The driver repeats reads and single writes by itself as long as the time lasts.
+                with translated(), pymongo.timeout(seconds):
+                    yield
+            except ProjectApiError as error:
+                self._circuit.failed(error.__cause__)
+                raise
+            self._circuit.succeeded()

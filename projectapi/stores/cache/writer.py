@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from projectapi.database_budget import at_least
 from projectapi.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -25,6 +26,10 @@ from projectapi.stores.cache.settings import CacheSettings
 from projectapi.stores.cache.shared import SharedCache
 
 _END_TRIES = 2
+
+_SETTLE_SECONDS = 1.0
+"""What the settlement may take of the database's time when the commit used the request's up: else it was done in vain."""
+
 _NO_GENERATION = bytes(16)
 
 
@@ -100,6 +105,12 @@ class Writer:
         The control document is read here, after the commit. Read before it, the epoch could change in between, and the keys of
         a dead epoch would be cleaned while the old state lives on under the new one.
         """
+        with at_least(_SETTLE_SECONDS):
+            state = self._settled_in(write)
+        self._clock.sleep(self._control.seconds_until_alone(state))
+
+    def _settled_in(self, write: Write) -> ControlState:
+        """Return the state of the control document in which no reader can find what was before the write."""
         give_up_at = self._clock.monotonic() + self._settings.settle_seconds
         state = self._control.observe()
         while state.on and not self._ended(state, write):
@@ -107,7 +118,7 @@ class Writer:
                 raise DatabaseUnavailable
             self._control.switch(state, on=False)
             state = self._control.observe()
-        self._clock.sleep(self._control.seconds_until_alone(state))
+        return state
 
     def _announce(self, write: Write) -> None:
         state = self._control.trusted()
