@@ -216,7 +216,7 @@ class Config:
         "DATABASE_DEADLINE_SECONDS",
         _seconds(0.5, 20),
         8.0,
-        "Longest time that one database operation may take, all its attempts together, in seconds.",
+        "Longest time for one database operation, all its attempts together, and for all those of one request, in seconds.",
     )
     redis_url: str | None = _setting(
         "REDIS_URL",

@@ -92,6 +92,11 @@ def block_commands(world: World, load: Load, hold: float) -> None:
     fail_commands(world, load, hold, [{"blockConnection": True, "blockTimeMS": 1000}])
 
 
+def block_commands_for_long(world: World, load: Load, hold: float) -> None:
+    """Take almost as long for a command as a request has for all of its commands."""
+    fail_commands(world, load, hold, [{"blockConnection": True, "blockTimeMS": ms} for ms in (3000, 4000, 5000)])
+
+
 def restart_redis_with_old_data(world: World, load: Load, hold: float) -> None:
     """Bring an old dump back, once while nobody writes: then no writer can have noticed that Redis was away."""
     dump, old = world.redis.folder / "dump.rdb", world.folder / "old.rdb"

@@ -53,6 +53,7 @@ SCENARIOS = [
     Scenario("MongoDB closes connections", nemesis.close_connections, short_seconds=1.0, mongodb_away=True),
     Scenario("MongoDB fails as in elections", nemesis.fail_as_in_elections, short_seconds=1.0, mongodb_away=True),
     Scenario("MongoDB takes 1 s for commands", nemesis.block_commands, mongodb_away=True),
+    Scenario("MongoDB takes 3 to 5 s for commands", nemesis.block_commands_for_long, seconds=6.0, mongodb_away=True),
     Scenario("connections to MongoDB dropped", drop_connections(_to_mongodb), mongodb_away=True, apps=_far),
     Scenario("connections to MongoDB delayed", delay_connections(_to_mongodb, 0.1), mongodb_away=True, apps=_far),
     Scenario("Redis killed", kill_server(redis), short_seconds=0.7),
