@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gunicorn.http.errors import (
     ExpectationFailed,
@@ -26,31 +27,31 @@ if TYPE_CHECKING:
 
 _ORIGIN = re.compile(rb"\r\norigin:[ \t]*([!-~]{1,300})[ \t]*\r\n", re.IGNORECASE)
 _REQUEST_ID = re.compile(rb"\r\nx-request-id:[ \t]*([!-~]{1,128})[ \t]*\r\n", re.IGNORECASE)
+_log = logging.getLogger(__name__)
 _STATUS = {LimitRequestLine: 414, ExpectationFailed: 417, LimitRequestHeaders: 431, UnsupportedTransferCoding: 501}
 
 
 class Refusals:
-    """Refuses requests on behalf of a worker, into whose `log` the reasons go; pages of `origins` may read them."""
+    """Refuses requests on behalf of a worker; pages of `origins` may read why."""
 
-    def __init__(self, log: Any, origins: Collection[str]) -> None:
-        self._log = log
+    def __init__(self, origins: Collection[str]) -> None:
         self._origins = frozenset(origins)
 
     def refuse(self, conn: Connection, error: ProjectApiError) -> None:
         """Refuse the request on this connection; each is named in the log, but for those of an overload."""
         with _naming(conn.head) as name:
             if not isinstance(error, Overloaded):
-                self._log.info("A request was refused: %s", error.code)
+                _log.info("A request was refused: %s", error.code)
             self._send(conn, error, name, error.status)
 
     def explain(self, conn: Connection, failure: Exception) -> None:
         """Answer a request that gunicorn itself could not take."""
         with _naming(conn.head) as name:
             if isinstance(failure, ParseException):
-                self._log.info("A request was refused: %s", type(failure).__name__)
+                _log.info("A request was refused: %s", type(failure).__name__)
                 self._send(conn, BadRequest(), name, _STATUS.get(type(failure), BadRequest.status))
             else:
-                self._log.error("A request could not be answered.", exc_info=failure)
+                _log.error("A request could not be answered.", exc_info=failure)
                 self._send(conn, ProjectApiError(), name, ProjectApiError.status)
 
     def _send(self, conn: Connection, error: ProjectApiError, name: str, status: int) -> None:

@@ -55,7 +55,7 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         self._queued: deque[tuple[Connection, Future[Any]]] = deque()
         self._here = threading.local()
         self._waiting_max = self.worker_connections
-        self._refusals = Refusals(self.log, ())
+        self._refusals = Refusals(())
         self._sink = bytearray(1 << 18)
         self._say_refused_at = 0.0
         # gunicorn stops in the middle of things; this one stops between requests, and only past twice the number regardless.
@@ -65,7 +65,7 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
     def limit(self, *, waiting: int, origins: Collection[str]) -> None:
         """Let at most `waiting` requests wait for a thread; pages of `origins` may read what the others are told."""
         self._waiting_max = waiting
-        self._refusals = Refusals(self.log, origins)
+        self._refusals = Refusals(origins)
 
     @property
     def under_way(self) -> int:
