@@ -21,7 +21,7 @@ ALLOWED = {
     "schemas": DOMAIN,
     "bundle": DOMAIN | {"schemas"},
     "api": DOMAIN | {"schemas", "bundle"},
-    "serving": {"api", "errors"},
+    "serving": {"api", "errors", "request_id"},
     "infra": {"errors", "request_id"},
     "stores": DOMAIN | {"infra"},
     "media": DOMAIN,
