@@ -103,10 +103,7 @@ def create_app(
     watch = ServerWatch()
     if mongo_client is None:
         servers = devstack.provide_for(config)
-        pool = {"max_pool_size": config.mongodb_max_pool_size, "min_pool_size": config.mongodb_min_pool_size}
-        listeners = [watch, CommandEvents(slow_milliseconds=config.slow_database_operation_ms), PoolEvents(), ServerEvents()]
-        mongo_client = connect(app, servers.mongodb_uri, **pool, listeners=listeners)
-        watch.follow(mongo_client)
+        mongo_client = _connected(app, config, servers.mongodb_uri, watch)
         redis_url = redis_url or servers.redis_url
 
     # The parts, and the doors to them.
@@ -124,6 +121,14 @@ def create_app(
         threading.Thread(target=backend.prepare, name="prepare", daemon=True).start()
         threading.Thread(target=backend.announce_disk, name="announce-disk", daemon=True).start()
     return app
+
+
+def _connected(app: Flask, config: Config, mongodb_uri: str, watch: ServerWatch) -> Client:
+    pool = {"max_pool_size": config.mongodb_max_pool_size, "min_pool_size": config.mongodb_min_pool_size}
+    listeners = [watch, CommandEvents(slow_milliseconds=config.slow_database_operation_ms), PoolEvents(), ServerEvents()]
+    client = connect(app, mongodb_uri, **pool, listeners=listeners)
+    watch.follow(client)
+    return client
 
 
 def _report_to_others(app: Flask, config: Config) -> None:

@@ -23,6 +23,7 @@ film editor understands. The tree::
     │   ├── JobNotFound                 404  job_not_found
     │   └── UploadNotFound              404  upload_not_found
     ├── MethodNotAllowed                405  method_not_allowed
+    ├── RequestTimedOut                 408  request_timeout
     ├── Conflict                        409  conflict
     │   ├── JobCancelled                409  job_cancelled
     │   └── UploadOffsetConflict        409  upload_offset_conflict
@@ -242,6 +243,14 @@ class MethodNotAllowed(ProjectApiError):
     code = "method_not_allowed"
     status = 405
     sentence = "Method Not Allowed"
+
+
+class RequestTimedOut(ProjectApiError):
+    """The client began a request and stopped sending, or sent too slowly; nothing was changed."""
+
+    code = "request_timeout"
+    status = 408
+    sentence = "The connection stopped in the middle of the request, so nothing was changed. Please try again."
 
 
 class Conflict(ProjectApiError):

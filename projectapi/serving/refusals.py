@@ -2,33 +2,83 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
 
 from projectapi.api import cors, security, tracing
 from projectapi.api.errors import body_of
-from projectapi.errors import ProjectApiError
+from projectapi.errors import BadRequest, Overloaded, ProjectApiError
+from projectapi.request_id import request_id
+
+if TYPE_CHECKING:
+    from projectapi.serving.connection import Connection
 
 _ORIGIN = re.compile(rb"\r\norigin:[ \t]*([!-~]{1,300})[ \t]*\r\n", re.IGNORECASE)
 _REQUEST_ID = re.compile(rb"\r\nx-request-id:[ \t]*([!-~]{1,128})[ \t]*\r\n", re.IGNORECASE)
+_log = logging.getLogger(__name__)
+_STATUS = {LimitRequestLine: 414, ExpectationFailed: 417, LimitRequestHeaders: 431, UnsupportedTransferCoding: 501}
 
 
-def refusal(error: ProjectApiError, head: bytes, origins: Collection[str], status: int | None = None) -> bytes:
-    """Return the whole answer, with status line and headers, to the request that begins with `head`.
+class Refusals:
+    """Refuses requests on behalf of a worker; pages of `origins` may read why."""
 
-    A page of one of `origins` may read it; the connection is to be closed behind it.
-    """
-    reason = HTTPStatus(status or error.status)
-    request_id = tracing.request_id_of(_field(_REQUEST_ID, head) or "")
-    body = body_of(error, request_id)
+    def __init__(self, origins: Collection[str]) -> None:
+        self._origins = frozenset(origins)
+
+    def refuse(self, conn: Connection, error: ProjectApiError) -> None:
+        """Refuse the request on this connection; each is named in the log, but for those of an overload."""
+        with _naming(conn.head) as name:
+            if not isinstance(error, Overloaded):
+                _log.info("A request was refused: %s", error.code)
+            self._send(conn, error, name, error.status)
+
+    def explain(self, conn: Connection, failure: Exception) -> None:
+        """Answer a request that gunicorn itself could not take."""
+        with _naming(conn.head) as name:
+            if isinstance(failure, ParseException):
+                _log.info("A request was refused: %s", type(failure).__name__)
+                self._send(conn, BadRequest(), name, _STATUS.get(type(failure), BadRequest.status))
+            else:
+                _log.error("A request could not be answered.", exc_info=failure)
+                self._send(conn, ProjectApiError(), name, ProjectApiError.status)
+
+    def _send(self, conn: Connection, error: ProjectApiError, name: str, status: int) -> None:
+        conn.send_at_once(_answer(error, conn.head, self._origins, name, status))
+
+
+@contextmanager
+def _naming(head: bytes) -> Iterator[str]:
+    """Have the id of the request that begins with `head` in the log during the block; yields it."""
+    name = tracing.request_id_of(_field(_REQUEST_ID, head) or "")
+    token = request_id.set(name)
+    try:
+        yield name
+    finally:
+        request_id.reset(token)
+
+
+def _answer(error: ProjectApiError, head: bytes, origins: Collection[str], name: str, status: int) -> bytes:
+    reason = HTTPStatus(status)
+    body = body_of(error, name)
     headers = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
         ("Connection", "close"),
         ("Vary", "Origin"),
         *error.headers.items(),
-        *tracing.headers_for(request_id),
+        *tracing.headers_for(name),
         *security.headers_for("application/json"),
         *cors.headers_for(_field(_ORIGIN, head), origins),
     ]

@@ -1,8 +1,8 @@
 """gunicorn's threaded worker, with an end to its patience.
 
 What gunicorn's own does not do: it gives a thread to a connection before a request has arrived on it, lets requests queue for a
-thread without end, waits in its main loop for a client to close a connection, and drops at most 64 KiB of a body that nobody
-read, so that a client which is still sending gets a reset in place of the answer.
+thread without end, waits in its main loop for a client to close a connection, lets a thread wait for a body that nobody reads,
+and drops at most 64 KiB of it, so that a client which is still sending gets a reset in place of the answer.
 """
 
 from __future__ import annotations
@@ -10,29 +10,25 @@ from __future__ import annotations
 import errno
 import selectors
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Collection
-from contextlib import suppress
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from gunicorn.http.errors import (
-    ExpectationFailed,
-    LimitRequestHeaders,
-    LimitRequestLine,
-    ParseException,
-    UnsupportedTransferCoding,
-)
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
-from projectapi.errors import BadRequest, Overloaded, ProjectApiError
+from projectapi.errors import Overloaded, RequestTimedOut
 from projectapi.serving.connection import Connection
-from projectapi.serving.refusals import refusal
+from projectapi.serving.refusals import Refusals
 
 HEAD_SECONDS = 10.0
 """How long a client may take to send the head of a request."""
-QUEUE_SECONDS = 10.0
+BODY_SECONDS = 20.0
+"""How long a client may take after that to send a small body."""
+QUEUE_SECONDS = 5.0
 """How long a request may wait for a thread: who is behind it has 30 seconds in all before the router gives up."""
 DROPPED_BYTES_MAX = 64 << 20
 """How much of a refused body is read and dropped, so that the client gets to read why."""
@@ -41,9 +37,6 @@ _DROPPING_SECONDS = 120.0
 _SILENT_SECONDS = 5.0
 _CLOSING_MAX = 250
 _SAY_AGAIN_SECONDS = 10.0
-
-_STATUS = {LimitRequestLine: 414, ExpectationFailed: 417, LimitRequestHeaders: 431, UnsupportedTransferCoding: 501}
-
 
 class BoundedWorker(ThreadWorker):  # type: ignore[misc]
     """Serves with a fixed number of threads, and refuses at once what would wait too long for one of them.
@@ -57,8 +50,12 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.closing: deque[Connection] = deque()
+        self.gathering: deque[Connection] = deque()
+        """The connections with a whole head whose small body is on its way."""
+        self._queued: deque[tuple[Connection, Future[Any]]] = deque()
+        self._here = threading.local()
         self._waiting_max = self.worker_connections
-        self._origins: Collection[str] = ()
+        self._refusals = Refusals(())
         self._sink = bytearray(1 << 18)
         self._say_refused_at = 0.0
         # gunicorn stops in the middle of things; this one stops between requests, and only past twice the number regardless.
@@ -68,12 +65,13 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
     def limit(self, *, waiting: int, origins: Collection[str]) -> None:
         """Let at most `waiting` requests wait for a thread; pages of `origins` may read what the others are told."""
         self._waiting_max = waiting
-        self._origins = frozenset(origins)
+        self._refusals = Refusals(origins)
 
     @property
     def under_way(self) -> int:
         """The number of requests that a thread works on or that wait for one."""
-        return int(self.nr_conns - len(self.keepalived_conns) - len(self.pending_conns) - len(self.closing))
+        idle = len(self.keepalived_conns) + len(self.pending_conns) + len(self.gathering) + len(self.closing)
+        return int(self.nr_conns - idle)
 
     # How a request comes in.
 
@@ -84,50 +82,70 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         except (BlockingIOError, ConnectionAbortedError):
             return False
         self.nr_conns += 1
-        self._await_head(Connection(self.cfg, client, address, listener.getsockname(), self._close_in_peace))
+        self._await_more(Connection(self.cfg, client, address, listener.getsockname(), self._close_in_peace))
         return True
 
     def on_pending_socket_readable(self, conn: Connection, client: socket.socket) -> None:
-        """Read on in the head of a request."""
-        conn.read_head()
-        if conn.has_head or conn.has_ended:
+        """Read on in the head of a request, or in its body."""
+        had_head = conn.has_head
+        conn.read()
+        if conn.has_head != had_head or conn.is_ready or conn.has_ended:
             self.poller.unregister(client)
-            self.pending_conns.remove(conn)
+            (self.gathering if had_head else self.pending_conns).remove(conn)
             self._proceed(conn)
 
     def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
         """Begin to read the next request on a connection that was kept."""
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
-        conn.read_head()
-        if conn.has_head or conn.has_ended:
-            self._proceed(conn)
-        else:
-            self._await_head(conn)
+        conn.read()
+        self._proceed(conn)
 
-    def _await_head(self, conn: Connection) -> None:
-        conn.timeout = time.monotonic() + (HEAD_SECONDS if self.alive else STOP_KEEPALIVE_LINGER)
-        self.pending_conns.append(conn)
+    def _await_more(self, conn: Connection) -> None:
+        if conn.has_head:
+            conn.timeout = time.monotonic() + BODY_SECONDS
+            self.gathering.append(conn)
+        else:
+            conn.timeout = time.monotonic() + (HEAD_SECONDS if self.alive else STOP_KEEPALIVE_LINGER)
+            self.pending_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def _proceed(self, conn: Connection) -> None:
-        if conn.has_head:
+        if conn.is_ready:
             conn.data_ready = True
             self.enqueue_req(conn)
-        else:
+        elif conn.has_ended:
             self.nr_conns -= 1
             conn.close()
+        else:
+            self._await_more(conn)
 
     def enqueue_req(self, conn: Connection) -> None:
         """Let a request wait for a thread, or refuse it when too many wait already."""
-        if self.under_way > self.cfg.threads + self._waiting_max:
+        under_way = self.under_way
+        if under_way > self.cfg.threads + self._waiting_max:
             self._say_refused()
-            conn.send_at_once(refusal(Overloaded(), bytes(conn.head), self._origins))
+            self._refusals.refuse(conn, Overloaded())
             self.nr_conns -= 1
             conn.close(graceful=True)
             return
-        conn.queued_at = time.monotonic()
-        super().enqueue_req(conn)
+        future = self.tpool.submit(self.handle, conn)
+        if under_way > self.cfg.threads:
+            conn.refuse_at = time.monotonic() + QUEUE_SECONDS
+            self._queued.append((conn, future))
+        future.add_done_callback(partial(self.method_queue.defer, self.finish_request, conn))
+
+    def _refuse_overdue(self) -> None:
+        """Refuse what has waited too long for a thread, whether or not one becomes free; `finish_request` closes it."""
+        while self._queued:
+            conn, future = self._queued[0]
+            waits = not future.running() and not future.done()
+            if waits and conn.refuse_at > time.monotonic():
+                break
+            self._queued.popleft()
+            if waits and future.cancel():
+                self._say_refused()
+                self._refusals.refuse(conn, Overloaded())
 
     def _say_refused(self) -> None:
         now = time.monotonic()
@@ -136,10 +154,8 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
             self._say_refused_at = now + _SAY_AGAIN_SECONDS
 
     def handle(self, conn: Connection) -> Any:
-        """Answer a request, in a thread; what waited for it too long is refused, so that the line gets shorter."""
-        if time.monotonic() - conn.queued_at > QUEUE_SECONDS:
-            conn.send_at_once(refusal(Overloaded(), bytes(conn.head), self._origins))
-            return False
+        """Answer a request, in a thread."""
+        self._here.conn = conn
         return super().handle(conn)
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
@@ -151,15 +167,19 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answer what gunicorn itself refuses, as every error is answered."""
-        error: ProjectApiError = ProjectApiError()
-        if isinstance(exc, ParseException):
-            error = BadRequest()
-            self.log.info("A request was refused: %s", type(exc).__name__)
+        self._refusals.explain(self._here.conn, exc)
+
+    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
+        """Tell whether the connection is kept; for the rest of a body that nobody reads, no thread waits."""
+        return keepalive and not conn.owes_body and bool(super()._keepalive_after(conn, keepalive))
+
+    def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
+        """Await the next request or close, when a thread is done; of the next one a part may have come already."""
+        if not fs.cancelled() and fs.result() is True and conn.take_back():
+            conn.sock.setblocking(False)
+            self._proceed(conn)
         else:
-            self.log.error("A request could not be answered.", exc_info=exc)
-        status = _STATUS.get(type(exc), error.status)
-        with suppress(OSError):
-            client.send(refusal(error, b"", self._origins, status), socket.MSG_DONTWAIT)
+            super().finish_request(conn, fs)
 
     # How a connection ends.
 
@@ -207,8 +227,15 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         conn.close()
 
     def murder_pending(self) -> None:
-        """Close the connections whose time is over: those without a whole head, and those that are being closed."""
+        """Close the connections whose time is over: those without a whole request, and those that are being closed."""
         super().murder_pending()
+        self._refuse_overdue()
+        while self.gathering and self.gathering[0].timeout <= time.monotonic():
+            conn = self.gathering.popleft()
+            self.poller.unregister(conn.sock)
+            self._refusals.refuse(conn, RequestTimedOut())
+            self.nr_conns -= 1
+            conn.close(graceful=True)
         while self.closing and self.closing[0].timeout <= time.monotonic():
             self._close_now(self.closing[0])
 

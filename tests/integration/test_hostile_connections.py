@@ -164,6 +164,15 @@ def test_what_can_be_read_in_two_ways_is_not_read_at_all(server: GunicornApp, na
     assert projects(server) == before
 
 
+def test_what_the_parser_refuses_is_named_and_may_be_read_as_everything_else(server: GunicornApp) -> None:
+    with RawClient(server.port) as client:
+        answer = client.send(get("/health", Origin=ORIGIN, X_Request_Id="long-1", X_Long="x" * 9000)).answer()
+
+    assert_refused(answer, 431, "bad_request")
+    assert answer.headers["X-Request-Id"] == "long-1"
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+
+
 def test_a_body_shorter_than_was_said_changes_nothing(server: GunicornApp) -> None:
     before = projects(server)
     whole = json.dumps({"name": "whole"}).encode()

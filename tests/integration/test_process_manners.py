@@ -6,11 +6,12 @@ import re
 import selectors
 import signal
 import socket
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from pymongo.errors import InvalidOperation
 
 from config import Config
 from projectapi import create_app
+from projectapi.serving.pace import GRACE_SECONDS
+from projectapi.serving.worker import QUEUE_SECONDS
 from tests.harness.caller import Caller
 from tests.harness.raw_http import RawClient, assert_refused, get, reply_from
 from tests.harness.whole_app import Reply, wait_for
@@ -145,7 +148,7 @@ def resident_megabytes(pid: int) -> float:
 def test_who_would_wait_too_long_is_told_at_once_and_all_others_are_served(
     serve: Served, slow_database: SlowDatabase
 ) -> None:
-    threads, waiting = 2, 6
+    threads, waiting = 2, 2
     app = serve(workers=1, WEB_THREADS=str(threads), MAX_WAITING_REQUESTS=str(waiting))
     (worker,) = app.workers()
     slow_database()
@@ -185,6 +188,84 @@ def test_clients_that_say_little_keep_nobody_from_being_served(serve: Served) ->
     assert halting[0].send(b"\r\n").answer().status == 200
     for client in (*silent, *halting):
         client.socket.close()
+
+
+@contextmanager
+def dripping(port: int, head: bytes, number: int) -> Iterator[list[RawClient]]:
+    """Have clients that sent a head and then send their bodies byte by byte, for as long as the block runs."""
+    clients = [RawClient(port).send(head) for _ in range(number)]
+    ended = threading.Event()
+
+    def drip() -> None:
+        while not ended.wait(0.5):
+            for client in clients:
+                with suppress(OSError):
+                    client.send(b"x")
+
+    sender = threading.Thread(target=drip)
+    sender.start()
+    try:
+        yield clients
+    finally:
+        ended.set()
+        sender.join()
+        for client in clients:
+            client.socket.close()
+
+
+def post(path: str, length: int) -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize(("path", "length"), [("/projects", 500), ("/nowhere", 500), ("/nowhere", 500_000)])
+def test_bodies_that_come_drop_by_drop_keep_nobody_from_being_served(serve: Served, path: str, length: int) -> None:
+    app = serve(workers=1, WEB_THREADS="2")
+    with RawClient(app.port) as reader:
+        assert reader.send(get("/projects")).answer().status == 200
+        with dripping(app.port, post(path, length), 6):
+            started = time.monotonic()
+            for address in ("/health", "/projects"):
+                assert reader.send(get(address)).answer().status == 200
+            waited = time.monotonic() - started
+
+    assert waited < 2
+
+
+def test_when_large_bodies_hold_all_threads_others_are_told_soon_and_those_that_drip_are_ended(serve: Served) -> None:
+    app = serve(workers=1, WEB_THREADS="2", LOG_LEVEL="INFO")
+    with dripping(app.port, post("/projects", 500_000), 2) as slow, RawClient(app.port) as other:
+        started = time.monotonic()
+        assert_refused(other.send(get("/health")).answer(), 503, "overloaded")
+        assert time.monotonic() - started < QUEUE_SECONDS + 2
+        for client in slow:
+            client.socket.settimeout(GRACE_SECONDS + 10)
+            assert_refused(client.answer(), 408, "request_timeout")
+        with RawClient(app.port) as later:
+            assert later.send(get("/health")).answer().status == 200
+
+
+def test_who_stops_in_the_middle_of_a_small_body_is_told_so(serve: Served) -> None:
+    app = serve(workers=1, LOG_LEVEL="INFO")
+    head = post("/projects", 500).removesuffix(b"\r\n") + f"Origin: {ORIGIN}\r\nX-Request-Id: stopped-1\r\n\r\n".encode()
+    with RawClient(app.port) as client:
+        answer = client.send(head, b'{"name"').answer()
+
+    assert_refused(answer, 408, "request_timeout")
+    assert answer.headers["X-Request-Id"] == "stopped-1"
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert re.search(r"INFO .*stopped-1.* refused: request_timeout", app.log.read_text()), app.log.read_text()
+
+
+def test_a_part_of_the_next_request_behind_a_whole_one_takes_no_thread(serve: Served) -> None:
+    app = serve(workers=1, WEB_THREADS="1")
+    with RawClient(app.port) as halting, RawClient(app.port) as other:
+        assert halting.send(get("/health") + get("/nowhere")[:20]).answer().status == 200
+
+        started = time.monotonic()
+        assert other.send(get("/health")).answer().status == 200
+
+        assert time.monotonic() - started < 2
+        assert halting.send(get("/nowhere")[20:]).answer().status == 404
 
 
 def test_a_head_may_come_in_pieces_and_requests_one_behind_the_other(serve: Served) -> None:

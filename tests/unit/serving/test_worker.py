@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import selectors
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from gunicorn.config import Config
 
 from projectapi.serving import worker as serving
 from projectapi.serving.connection import Connection
-from projectapi.serving.worker import QUEUE_SECONDS, BoundedWorker
+from projectapi.serving.worker import BoundedWorker
 from tests.harness.raw_http import assert_refused, get, reply_from
 
 ORIGIN = "http://localhost:3000"
@@ -65,18 +66,31 @@ def wait_for_head(pair: Pair) -> None:
     deadline = time.monotonic() + 5
     while not pair.ours.has_head:
         assert time.monotonic() < deadline
-        pair.ours.read_head()
+        pair.ours.read()
 
 
-def test_what_waited_too_long_for_a_thread_is_refused_when_its_turn_comes(worker: BoundedWorker, pair: Pair) -> None:
+def test_what_waits_too_long_for_a_thread_is_refused_while_all_threads_are_taken(
+    worker: BoundedWorker, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "QUEUE_SECONDS", 0.0)
     pair.client.sendall(get("/projects", Origin=ORIGIN))
     wait_for_head(pair)
-    pair.ours.queued_at = time.monotonic() - QUEUE_SECONDS - 1
+    taken = threading.Event()
+    worker.tpool = worker.get_thread_pool()
+    worker.method_queue.init()
+    for _ in range(2):
+        worker.tpool.submit(taken.wait, 10)
+    worker.nr_conns = 3
+    worker.enqueue_req(pair.ours)
 
-    assert worker.handle(pair.ours) is False
+    worker.murder_pending()
+
+    worker.method_queue.run_callbacks(None)
     pair.ours.close()
-
     reply = reply_from(received(pair.client))
+    taken.set()
+    worker.tpool.shutdown()
+    worker.method_queue.close()
     assert_refused(reply, 503, "overloaded")
     assert reply.headers["Access-Control-Allow-Origin"] == ORIGIN
 

@@ -1,0 +1,47 @@
+"""How slowly a client may send a body that a thread waits for."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from gunicorn.http.unreader import SocketUnreader
+
+from projectapi.errors import RequestTimedOut
+
+GRACE_SECONDS = 20.0
+"""How long a thread waits for the bytes of a body, however few come."""
+BYTES_PER_SECOND_MIN = 1024
+"""How many bytes must have come, for each second of waiting, after that time."""
+
+
+class PacedUnreader(SocketUnreader):  # type: ignore[misc]
+    """Reads from a client as gunicorn does, and gives up one that sends a body drop by drop.
+
+    Only the time in which the client was waited for counts, and it counts from the head of each request.
+    """
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self._received = 0
+        self._waited_seconds = 0.0
+
+    def begin(self, arrived: bytes) -> None:
+        """Begin with a new request, of which this much has arrived."""
+        self.unread(arrived)
+        self._received = 0
+        self._waited_seconds = 0.0
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        """Return the next bytes. Raises RequestTimedOut, and TimeoutError where somebody set a time on the socket."""
+        began = time.monotonic()
+        try:
+            data: bytes = super().chunk(size_hint)
+        except BlockingIOError as error:
+            # The system's word for the end of SO_RCVTIMEO.
+            raise RequestTimedOut from error
+        self._waited_seconds += time.monotonic() - began
+        self._received += len(data)
+        if self._waited_seconds > GRACE_SECONDS and self._received < self._waited_seconds * BYTES_PER_SECOND_MIN:
+            raise RequestTimedOut
+        return data
