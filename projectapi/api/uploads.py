@@ -17,6 +17,7 @@ from projectapi.api.uploading import body_chunks
 from projectapi.errors import (
     BadRequest,
     ChecksumMismatch,
+    DiskFull,
     InvalidVideo,
     MethodNotAllowed,
     NotFound,
@@ -108,7 +109,7 @@ def get_offset(upload_id: str) -> Response:
     with _held(upload_id) as upload:
         try:
             _store_if_whole(upload)
-        except Unavailable as error:
+        except (Unavailable, DiskFull) as error:
             # To any other error the well-known clients answer by sending everything again.
             raise UploadLocked from error
         plan = upload.plan

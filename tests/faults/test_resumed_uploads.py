@@ -125,6 +125,26 @@ def test_a_chunked_body_that_breaks_off_is_no_video(world: UploadingWorld) -> No
     assert world.video(project_id) == video
 
 
+def test_a_chunked_body_that_pauses_is_taken_whole(world: UploadingWorld) -> None:
+    # Given half a video on its way without a length: a recording of this kind plays as a shorter one
+    project_id, video = world.new_project(), padded_mp4_bytes(300_000)
+    head = f"PUT /media/{project_id}/video HTTP/1.1\r\nHost: localhost\r\nContent-Type: video/mp4\r\n"
+    half = len(video) // 2
+    parts = [f"{len(data):x}\r\n".encode() + data + b"\r\n" for data in (video[:half], video[half:])]
+    with socket.create_connection(("127.0.0.1", world.app.port), timeout=SECONDS) as connection:
+        connection.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + parts[0])
+
+        # When the client needs a while for the rest: nothing may be answered meanwhile
+        connection.settimeout(4)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        connection.settimeout(SECONDS)
+        connection.sendall(parts[1] + b"0\r\n\r\n")
+
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+    assert world.video(project_id) == video
+
+
 class Stage:
     """What the page's server knows: what the page loads, what it said, and what to do when it says so."""
 
