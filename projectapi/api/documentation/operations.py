@@ -90,6 +90,7 @@ class Operation:
     def _errors(self) -> Iterator[type[errors.ProjectApiError]]:
         yield from self.said.errors
         yield from (errors.ProjectApiError, errors.TooManyRequests, errors.Overloaded)
+        yield from (errors.RequestTimedOut,) if self.said.body else ()
         if _IN_DATABASES.intersection(self.parts.values()):
             yield from (errors.ProjectNotFound, errors.ProjectNotCarriedOver)
         if "version" in self.parts.values():

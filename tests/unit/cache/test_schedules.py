@@ -1,6 +1,6 @@
 """The promise under random schedules and faults, and the proof that the check is worth something: without a rule it fails.
 
-``CACHE_SCHEDULES`` sets how many schedules run for each set of faults (default 250).
+``CACHE_SCHEDULES`` sets how many schedules run for each set of faults (default 150).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from projectapi.stores.cache.shared import SharedCache
 from projectapi.stores.cache.writer import Writer
 from tests.unit.cache.simulation import World, run_schedule
 
-SCHEDULES = int(os.environ.get("CACHE_SCHEDULES", "250"))
+SCHEDULES = int(os.environ.get("CACHE_SCHEDULES", "150"))
 FAULTS = {
     "calm": frozenset[str](),
     "eviction": frozenset({"eviction", "loss"}),

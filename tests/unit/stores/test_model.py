@@ -347,7 +347,7 @@ def test_stores_in_memory_do_what_the_model_does() -> None:
         database = prepare(mongomock.MongoClient(tz_aware=True)["projectapi"])
         return open_stores(database), open_stores(database)
 
-    run(make_stores, examples=80, steps=30)
+    run(make_stores, examples=40, steps=30)
 
 
 def test_stores_on_a_server_do_what_the_model_does(mongodb_uri: str) -> None:
