@@ -110,7 +110,7 @@ class GunicornApp:
         """Do what a host does once before a new version starts."""
         with self.log.open("ab") as log:
             command = ["/bin/sh", "-c", _procfile_line("release")]
-            subprocess.run(command, env=self._environment, cwd=ROOT, stdout=log, stderr=log, check=True, timeout=START_SECONDS)
+            subprocess.run(command, env=self.environment, cwd=ROOT, stdout=log, stderr=log, check=True, timeout=START_SECONDS)
 
     def start(self) -> None:
         """Start gunicorn and wait until all its workers serve."""
