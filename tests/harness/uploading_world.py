@@ -12,6 +12,7 @@ from pathlib import Path
 
 from projectapi.devstack.servers import MONGODB, REDIS
 from projectapi.media import MediaRoom
+from projectapi.media.disk_marker import MARKER
 from tests.harness.caller import Caller, CallFailed
 from tests.harness.killable import GunicornApp, KillableServer, running, set_up_database
 from tests.harness.whole_app import Reply, wait_for
@@ -73,7 +74,7 @@ class UploadingWorld:
             named |= {record["path"], record["thumbnail_path"]}
         MediaRoom(self.media_dir, 2**31).sweep(named, 0)
         left = {str(path.relative_to(self.media_dir)) for path in self.media_dir.rglob("*") if path.is_file()}
-        return {name for name in left if not name.startswith("uploads/")}, named
+        return {name for name in left if name != MARKER and not name.startswith("uploads/")}, named
 
     def record(self, project_id: str) -> dict[str, str]:
         """Return what the database knows of the project's video."""
