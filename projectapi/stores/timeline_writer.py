@@ -59,7 +59,6 @@ RACES_MAX = 60
 _UNSETTLED_MAX = 16
 
 
-
 class _Swapped(Enum):
     """When the project was changed: by this very call, or by one before it that had the same mark."""
 
@@ -163,10 +162,13 @@ class TimelineWriter:
 
     def _done_before(self, key: ProjectKey, revision_id: ObjectId) -> Timeline | None:
         """Return the version that an earlier sending of the same write made, if it made one."""
+        if self._revisions.find_by_id(revision_id, key.id) is None:
+            return None
+        # Before the revision: one that the project lists is not replaced any more, and one that it lists no longer has a flag.
+        project = self._projects.find(key, HEAD)
         document = self._revisions.find_by_id(revision_id, key.id)
         if document is None:
             return None
-        project = self._projects.find(key, HEAD)
         was_kept = document["committed"] or revision_id in project["unsettledRevisions"]
         # Made, and taken from history since: made it was.
         if not was_kept and document.get("discardedAt") is None:
@@ -217,10 +219,11 @@ class TimelineWriter:
         swapped = self._swap(key, conditions, marked_update(values, mark, proposal.unset), mark)
         if swapped is None:
             return None
-        # Whoever else sent this write may have made another version of it than this one.
-        done = self._done_before(key, revision_id) if swapped is _Swapped.BEFORE else None
+        if swapped is _Swapped.BEFORE:
+            # Whoever else sent this write may have made another version of it than this one, or found that it adds nothing.
+            return self._done_before(key, revision_id) or self._noted_before(key, mark)
         after = {**before, **moved, "version": before["version"] + 1, "lastWrite": mark}
-        return done or _saved(after, key, proposal)
+        return _saved(after, key, proposal)
 
     def _note_as_done(self, key: ProjectKey, before: Document, mark: str) -> bool:
         """Leave the mark of a write that adds nothing, so that it adds nothing later either; tell whether the head stayed."""

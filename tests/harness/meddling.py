@@ -37,13 +37,14 @@ class MeddlingCollection:
         def call(*arguments: Any, **options: Any) -> Any:
             self.calls[method] += 1
             planned = self._planned[method]
-            trouble = planned.pop(0) if planned else _no_trouble
+            trouble = planned.pop(0) if planned else undisturbed
             return trouble(lambda: real(*arguments, **options))
 
         return call
 
 
-def _no_trouble(call: Call) -> Any:
+def undisturbed(call: Call) -> Any:
+    """Let the call be, where only a later one is to be troubled."""
     return call()
 
 
@@ -53,6 +54,17 @@ def first(meddle: Callable[[], Any]) -> Trouble:
     def trouble(call: Call) -> Any:
         meddle()
         return call()
+
+    return trouble
+
+
+def then(meddle: Callable[[], Any]) -> Trouble:
+    """Let `meddle` happen just after the call, before the caller does anything with what it got."""
+
+    def trouble(call: Call) -> Any:
+        result = call()
+        meddle()
+        return result
 
     return trouble
 

@@ -15,7 +15,16 @@ from projectapi.infra.retry import Retry
 from projectapi.project import EntityTag, Project, ProjectKey, Revision, Timeline, Video, new_id, new_write_id
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
 from projectapi.timeline.patching import apply_json_patch
-from tests.harness.meddling import Delay, MeddlingCollection, answer_lost, answer_lost_and, first, not_sent
+from tests.harness.meddling import (
+    Delay,
+    MeddlingCollection,
+    answer_lost,
+    answer_lost_and,
+    first,
+    not_sent,
+    then,
+    undisturbed,
+)
 from tests.harness.stores import Stores, at_once, connect, layer, open_stores, prepare, same, save, state, stores_over, tag_of
 
 WRITERS = 4
@@ -351,6 +360,40 @@ def test_a_save_that_is_done_under_its_own_repetition_is_one_version(
     kept = whole_history(other, key)
     assert sorted(kept) == list(range(1, len(expected) + 1))
     assert all(same(kept[number], sent) for number, sent in enumerate(expected, 1))
+
+
+def test_a_repetition_that_looks_while_the_first_sending_is_done_names_the_same_version(
+    other: Stores, victim: Victim, key: ProjectKey
+) -> None:
+    # Given a save that lost the race for version 1, whose repetition makes version 2 of it while this one looks
+    write_id, done = new_write_id(), []
+    victim.projects_collection.plan("update_one", first(lambda: other.timelines.save_timeline(key, save(8))))
+    repetition = then(lambda: done.append(other.timelines.save_timeline(key, save(1), write_id=write_id)))
+    victim.revisions_collection.plan("find_one", undisturbed, repetition)
+
+    mine = victim.timelines.save_timeline(key, save(1), write_id=write_id)
+
+    assert (mine.version, mine.tag) == (done[0].version, done[0].tag) == (2, write_id)
+    assert list(whole_history(other, key)) == [2, 1]
+
+
+def test_a_save_whose_repetition_found_that_it_adds_nothing_names_the_version_that_holds_its_content(
+    other: Stores, victim: Victim, key: ProjectKey
+) -> None:
+    # Given a save under which somebody saves the same content, so that its repetition adds nothing
+    write_id, noted = new_write_id(), []
+
+    def overtake() -> None:
+        other.timelines.save_timeline(key, save(8))
+        other.timelines.save_timeline(key, save(1))
+        noted.append(other.timelines.save_timeline(key, save(1), write_id=write_id))
+
+    victim.projects_collection.plan("update_one", first(overtake))
+
+    mine = victim.timelines.save_timeline(key, save(1), write_id=write_id)
+
+    assert (mine.version, mine.id, mine.tag) == (noted[0].version, noted[0].id, noted[0].tag)
+    assert list(whole_history(other, key)) == [2, 1]
 
 
 # Answers that get lost and writes that arrive late
