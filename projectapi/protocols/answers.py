@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from projectapi.project import ListQuery, ProjectKey
 
 CODINGS = ("zstd", "br", "gzip")
 """The content codings that answers can be sent in, the preferred one first: zstd is both the fastest and the smallest."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+
+class Answer(NamedTuple):
     """A finished answer to a read: the bytes of its JSON body and what goes into the headers.
 
     The bytes are in `body`, or `encoded` returns them in the first content coding of a list that makes them smaller, with that

@@ -88,6 +88,7 @@ class Entry:
     note: str = ""
     stored_at: float = 0.0
     forms: dict[str, bytes] = field(default_factory=dict)
+    _known: tuple[bytes, Head] | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def of(cls, body: bytes, *, version: int, etag: str, owner: str | None = None, note: str = "") -> Self:
@@ -168,8 +169,19 @@ class Entry:
         """Tell whether the entry was made for something of this owner."""
         return self.owner == owner_mark(owner)
 
-    def has_bytes_of(self, head: Head) -> bool:
-        """Tell whether this entry's body is the one that the stored answer under `head` has."""
+    def head_of(self, stored: bytes) -> Head | None:
+        """Return the head of a stored answer if this entry's body is the one that it has, else None. Raises MalformedEntry."""
+        known = self._known
+        if known is not None and known[0] == stored:
+            return known[1]
+        head = Head.parse(stored)
+        if not self._has_bytes_of(head):
+            return None
+        # Most answers are read many times before they change: their heads need not be taken apart each time.
+        self._known = stored[:HEAD_BYTES], head
+        return head
+
+    def _has_bytes_of(self, head: Head) -> bool:
         return (self.checksum, self.version, self.length) == (head.checksum, head.version, head.length) and (
             self.etag.encode() == head.etag and self.absent == head.absent and self.owner == head.owner
         )

@@ -7,8 +7,8 @@ import random
 import secrets
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from projectapi.errors import DatabaseUnavailable
 from projectapi.infra.redis_client import RedisReplaced, RedisUnavailable
@@ -34,8 +34,7 @@ class Outcome(StrEnum):
     STALE = "STALE"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """An answer, where it comes from, and with STALE how many seconds ago it was read from the database."""
 
     entry: Entry
@@ -78,15 +77,16 @@ class Reader:
         return None
 
     def _read(self, state: ControlState, key: CacheKey, load: Load, etags: Collection[str]) -> Reading | None:
-        sight = self._look(state, key, etags)
+        held = self._local.get(key.name)
+        sight = self._look(state, key, held, etags)
         if sight.state == ANSWER:
-            return self._hit(state, key, sight, load, etags)
+            return self._hit(state, key, sight, held, load, etags)
         if sight.state not in (MISSING, LEASED):
             return None
         return self._miss(state, key, load, etags)
 
-    def _look(self, state: ControlState, key: CacheKey, etags: Collection[str]) -> Sight:
-        head_only = bool(etags) or self._local.get(key.name) is not None
+    def _look(self, state: ControlState, key: CacheKey, held: Entry | None, etags: Collection[str]) -> Sight:
+        head_only = held is not None or bool(etags)
         return self._checked(state, self._shared.look(state, key, head_only=head_only))
 
     def _checked(self, state: ControlState, sight: Sight) -> Sight:
@@ -94,9 +94,13 @@ class Reader:
             raise RedisUnavailable("the answer came too late to be believed")
         return sight
 
-    def _hit(self, state: ControlState, key: CacheKey, sight: Sight, load: Load, etags: Collection[str]) -> Reading | None:
-        head = Head.parse(sight.value)
-        entry = self._entry(key, head, sight, etags)
+    def _hit(
+        self, state: ControlState, key: CacheKey, sight: Sight, held: Entry | None, load: Load, etags: Collection[str]
+    ) -> Reading | None:
+        entry, head = held, held.head_of(sight.value) if held is not None else None
+        if head is None:
+            head = Head.parse(sight.value)
+            entry = self._entry(key, head, sight, etags)
         if entry is None:
             # Only the head came, and the body in memory is an older one. Another trip, which may find anything.
             sight = self._checked(state, self._shared.look(state, key, head_only=False))
@@ -109,9 +113,6 @@ class Reader:
         return Reading(entry, Outcome.HIT)
 
     def _entry(self, key: CacheKey, head: Head, sight: Sight, etags: Collection[str]) -> Entry | None:
-        held = self._local.get(key.name)
-        if held is not None and held.has_bytes_of(head):
-            return held
         if etags and head.etag and head.etag.decode() in etags:
             return Entry.from_head(head)
         try:
@@ -145,6 +146,7 @@ class Reader:
     def _miss(self, state: ControlState, key: CacheKey, load: Load, etags: Collection[str]) -> Reading | None:
         give_up_at = self._clock.monotonic() + self._settings.fill_wait_seconds
         pause = self._settings.poll_seconds
+        held: Entry | None = None
         while True:
             with self._flights.lead(key.name) as flight:
                 if flight is None:
@@ -153,9 +155,10 @@ class Reader:
                         return self._fill_or_abandon(state, key, sight, load)
             if flight is not None:
                 flight.wait(max(0.0, give_up_at - self._clock.monotonic()))
-                sight = self._look(state, key, etags)
+                held = self._local.get(key.name)
+                sight = self._look(state, key, held, etags)
             if sight.state == ANSWER:
-                return self._hit(state, key, sight, load, etags)
+                return self._hit(state, key, sight, held, load, etags)
             if sight.state not in (MISSING, LEASED) or self._clock.monotonic() >= give_up_at:
                 return None
             if sight.state == LEASED:
