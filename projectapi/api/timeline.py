@@ -19,10 +19,10 @@ from projectapi.errors import (
     TimelineTooLarge,
     TimelineVersionNotFound,
 )
-from projectapi.project import EntityTag, ProjectKey, Timeline, TimelineSave, empty_timeline_state
+from projectapi.project import EntityTag, JsonObject, ProjectKey, Timeline, TimelineSave, empty_timeline_state
 from projectapi.schemas.answers import revision_document, timeline_document
-from projectapi.schemas.fields import INT64_MAX
-from projectapi.schemas.loading import JsonObject, invalid
+from projectapi.schemas.json_body import INTEGER_MAX
+from projectapi.schemas.loading import invalid
 from projectapi.schemas.requests import DiffRequest, HistoryRequest, TimelineSaveRequest, TimelineUpdate
 from projectapi.schemas.shapes.timeline import (
     ComparisonAnswer,
@@ -112,7 +112,7 @@ def compare_versions(project_id: str) -> Response:
 @documented(answer=_DOCUMENT, headers=("If-None-Match",), errors=_STORED)
 def get_version(project_id: str, version: int) -> Response:
     """Return one version with its state."""
-    revision = backend().timelines.get_revision(project_key(project_id), min(version, INT64_MAX))
+    revision = backend().timelines.get_revision(project_key(project_id), min(version, INTEGER_MAX))
     return success(revision_document(revision), "Timeline version found")
 
 
@@ -121,7 +121,7 @@ def get_version(project_id: str, version: int) -> Response:
 def restore_version(project_id: str, version: int) -> Response:
     """Make an earlier version the current one again, as a new highest version."""
     timeline = backend().timelines.restore_revision(
-        project_key(project_id), min(version, INT64_MAX), expected_tag(), restored_by=owner(), write_id=write_id()
+        project_key(project_id), min(version, INTEGER_MAX), expected_tag(), restored_by=owner(), write_id=write_id()
     )
     return _with_timeline(timeline, f"Timeline restored to version {version}")
 
