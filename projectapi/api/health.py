@@ -35,6 +35,7 @@ _STARTED = time.monotonic()
 def _unready(shape: type[Answer]) -> JsonObject:
     """Return the documentation of the same answer with the status of trouble."""
     error = {"$ref": "#/components/schemas/Error"}
+    # Under allOf, where it takes the place of the list that errors alone have.
     content = {"application/json": {"schema": {"allOf": [{"anyOf": [shape, error]}]}}}
     return {"responses": {"503": {"description": "No work can be accepted now.", "content": content}}}
 
