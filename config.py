@@ -395,6 +395,7 @@ class Config:
         _text,
         None,
         "Where traces are sent to (OpenTelemetry, OTLP over HTTP), such as `http://localhost:4318`; needs the same packages.",
+        secret=True,
     )
     database_limit_bytes: int = _setting(
         "DATABASE_LIMIT_BYTES",

@@ -41,6 +41,7 @@ from projectapi.api.uploading import UploadRequest
 _ROOMS = (
     errors,
     health,
+    performance,
     metrics,
     docs,
     auth,

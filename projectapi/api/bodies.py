@@ -11,8 +11,9 @@ from marshmallow import Schema
 from werkzeug.exceptions import HTTPException
 
 from projectapi.errors import BadRequest, BodyTooLarge, ProjectApiError, ValidationFailed
+from projectapi.project import JsonObject
 from projectapi.schemas.json_body import parse_json
-from projectapi.schemas.loading import JsonObject, load
+from projectapi.schemas.loading import load
 
 
 def read_body(*, cache: bool = False) -> bytes:

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from projectapi.api.bodies import query
 from projectapi.api.context import backend, owner, project_key
 from projectapi.api.documentation import documented, enveloped, file_of
-from projectapi.api.envelope import success
+from projectapi.api.envelope import etag_of, success
 from projectapi.api.idempotency import write_id
 from projectapi.api.uploading import body_chunks
 from projectapi.bundle.reading import Bundle
@@ -31,7 +31,7 @@ from projectapi.errors import (
     VideoNotFound,
     VideoTooLarge,
 )
-from projectapi.project import EntityTag, Project, ProjectKey, Revision, Video
+from projectapi.project import Project, ProjectKey, Revision, Video
 from projectapi.schemas.answers import project_data
 from projectapi.schemas.bundles import BundleQuery
 from projectapi.schemas.shapes.projects import ProjectAnswer
@@ -87,7 +87,7 @@ def import_project() -> Response:
             part.write(data)
         with Bundle(cast(IO[bytes], part), backend().max_upload_bytes) as bundle:
             project = _imported(bundle, _stored_video(bundle))
-    return success(project_data(project), "Project imported successfully", etag=_etag(project))
+    return success(project_data(project), "Project imported successfully", etag=etag_of(project))
 
 
 def _imported(bundle: Bundle, video: Video | None) -> Project:
@@ -152,7 +152,3 @@ def _earlier_versions(key: ProjectKey, project: Project) -> Iterator[Revision]:
 def _file_name(project: Project) -> str:
     seen = "".join(character if character.isalnum() or character in " -_." else "_" for character in project.name)
     return seen.strip(" .")[:100] or "project"
-
-
-def _etag(project: Project) -> str:
-    return str(EntityTag(project.version, project.tag))

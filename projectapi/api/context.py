@@ -33,6 +33,11 @@ def owner_of(header: str) -> str:
     return name or ANONYMOUS
 
 
+def owner_required() -> str | None:
+    """Return whose a project must be: that of whoever asks where ownership is enforced, else None for anybody's."""
+    return owner() if backend().ownership_enforced else None
+
+
 def project_key(project_id: str) -> ProjectKey:
-    """Return the key of a project as whoever asks may use it: with their name where ownership is enforced."""
-    return ProjectKey(project_id, owner() if backend().ownership_enforced else None)
+    """Return the key of a project as whoever asks may use it."""
+    return ProjectKey(project_id, owner_required())

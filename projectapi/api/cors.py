@@ -12,9 +12,9 @@ from flask import Flask, Response, request
 
 _METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 _EXPOSED = (
-    "Accept-Ranges, Age, Content-Disposition, Content-Range, ETag, Link, Location, Retry-After, Server-Timing, "
-    "Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Concat, Upload-Expires, "
-    "Upload-Length, Upload-Metadata, Upload-Offset, Warning, X-Cache, X-Request-Id"
+    "Accept-Patch, Accept-Ranges, Age, Content-Disposition, Content-Range, ETag, Idempotency-Replayed, Link, Location, "
+    "Retry-After, Server-Timing, Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, "
+    "Upload-Concat, Upload-Expires, Upload-Length, Upload-Metadata, Upload-Offset, Warning, X-Cache, X-Request-Id"
 )
 
 

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from flask import Response, g, request
 
 from projectapi.api.conditional import known_tags
 from projectapi.api.reading import JSON, Wanted, next_link, represent
+from projectapi.project import EntityTag
 from projectapi.protocols import Answer
 from projectapi.schemas.answers import envelope
+
+
+class Versioned(Protocol):
+    """What is stored in versions: a project, a timeline, a transcript."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def tag(self) -> str: ...
+
+
+def etag_of(thing: Versioned) -> str:
+    """Return the entity tag by which clients name this version of `thing`."""
+    return str(EntityTag(thing.version, thing.tag))
 
 
 def success(data: Any, message: str, *, etag: str | None = None) -> Response:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import orjson
 from flask import Blueprint, Response, g
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from projectapi.errors import (
     BadRequest,
@@ -65,8 +65,6 @@ def render_our_error(error: ProjectApiError) -> Response:
 def render_http_error(error: HTTPException) -> Response:
     """Answer what Flask and Werkzeug refuse by themselves: unknown routes, methods, bodies."""
     kind = _BY_STATUS.get(error.code or 500, ProjectApiError if (error.code or 500) >= 500 else BadRequest)
-    if isinstance(error, RequestEntityTooLarge):
-        kind = BodyTooLarge
     kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After", "Location")}
     return render(kind(headers=kept), error.code)
 

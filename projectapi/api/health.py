@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Mapping
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
 
-from projectapi.api.checkup import Checkup, described, overall
+from projectapi.api.checkup import Checkup, Result, described, overall
 from projectapi.api.context import backend
 from projectapi.api.documentation import documented, plain
+from projectapi.errors import Unavailable
 from projectapi.project import FRESH_START, JsonObject, now
 from projectapi.protocols import State
 from projectapi.schemas.shapes.fields import Answer
@@ -34,6 +35,7 @@ _STARTED = time.monotonic()
 def _unready(shape: type[Answer]) -> JsonObject:
     """Return the documentation of the same answer with the status of trouble."""
     error = {"$ref": "#/components/schemas/Error"}
+    # Under allOf, where it takes the place of the list that errors alone have.
     content = {"application/json": {"schema": {"allOf": [{"anyOf": [shape, error]}]}}}
     return {"responses": {"503": {"description": "No work can be accepted now.", "content": content}}}
 
@@ -55,6 +57,16 @@ def uptime_seconds() -> float:
     return round(time.monotonic() - _STARTED, 3)
 
 
+def fresh(body: JsonObject, status: int = 200) -> Response:
+    """Return an answer that nobody on the way keeps; one with status 503 says when to ask again."""
+    response = jsonify(body)
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    if status == 503:
+        response.headers["Retry-After"] = str(Unavailable.retry_after_seconds)
+    return response
+
+
 @blueprint.get("/")
 @documented(answer=plain(Description), stores=False)
 def describe() -> Response:
@@ -66,37 +78,36 @@ def describe() -> Response:
 @documented(answer=plain(Alive), stores=False)
 def check_alive() -> Response:
     """Say that this process answers."""
-    return _fresh({"status": "healthy"})
+    return fresh({"status": "healthy"})
 
 
 @blueprint.get("/health/ready")
 @documented(answer=plain(Readiness), stores=False, more=_unready(Readiness))
 def check_ready() -> Response:
     """Say how each part is; 503 only when work cannot be accepted."""
-    return _report()
+    results = checkup().results()
+    return fresh(_report(results), 503 if overall(results) is State.UNHEALTHY else 200)
 
 
 @blueprint.get("/health/health")
 @documented(answer=plain(StatusSince), stores=False)
 def check_health() -> Response:
     """Say that this process answers, since when and in which version."""
-    return _fresh(_signed({"status": "healthy", "uptime_seconds": uptime_seconds()}))
+    return fresh(_signed({"status": "healthy", "uptime_seconds": uptime_seconds()}))
 
 
 @blueprint.get("/health/health/detailed")
 @documented(answer=plain(ReadinessInDetail), stores=False)
 def check_in_detail() -> Response:
     """Say how each part is; always 200, as this address is for people."""
-    response = _report(uptime_seconds=uptime_seconds())
-    response.status_code = 200
-    return response
+    return fresh({**_report(checkup().results()), "uptime_seconds": uptime_seconds()})
 
 
 @blueprint.get("/health/status")
 @documented(answer=plain(StatusSince), stores=False)
 def show_status() -> Response:
     """Say in one word how this service is."""
-    return _fresh(_signed({"status": overall(checkup().results()).value, "uptime_seconds": uptime_seconds()}))
+    return fresh(_signed({"status": overall(checkup().results()).value, "uptime_seconds": uptime_seconds()}))
 
 
 @blueprint.get("/health/metrics")
@@ -105,7 +116,7 @@ def show_metrics() -> Response:
     """Say how long each part took to answer, in milliseconds, and for how long this worker runs."""
     results = checkup().results()
     took = {name: round(result.seconds * 1000, 1) for name, result in results.items()}
-    return _fresh(_signed({"uptime_seconds": uptime_seconds(), "check_milliseconds": took}))
+    return fresh(_signed({"uptime_seconds": uptime_seconds(), "check_milliseconds": took}))
 
 
 @blueprint.get("/health/readiness")
@@ -113,14 +124,14 @@ def show_metrics() -> Response:
 def check_readiness() -> Response:
     """Say whether work can be accepted; 503 when it cannot."""
     is_ready = overall(checkup().results()) is not State.UNHEALTHY
-    return _fresh(_signed({"status": "ready" if is_ready else "not ready"}), 200 if is_ready else 503)
+    return fresh(_signed({"status": "ready" if is_ready else "not ready"}), 200 if is_ready else 503)
 
 
 @blueprint.get("/health/liveness")
 @documented(answer=plain(Status), stores=False)
 def check_liveness() -> Response:
     """Say that this process answers."""
-    return _fresh(_signed({"status": "alive"}))
+    return fresh(_signed({"status": "alive"}))
 
 
 @blueprint.route("/test", methods=["GET", "POST"])
@@ -130,22 +141,9 @@ def test_connection() -> Response:
     return jsonify({"message": "projectapi can be reached"})
 
 
-def _report(**more: Any) -> Response:
-    results = checkup().results()
-    state = overall(results)
-    status = 503 if state is State.UNHEALTHY else 200
-    return _fresh(_signed({"status": state.value, "checks": described(results), **more}), status)
+def _report(results: Mapping[str, Result]) -> JsonObject:
+    return _signed({"status": overall(results).value, "checks": described(results)})
 
 
-def _signed(body: dict[str, Any]) -> dict[str, Any]:
+def _signed(body: JsonObject) -> JsonObject:
     return {**body, "version": backend().version, "timestamp": wire_time(now())}
-
-
-def _fresh(body: dict[str, Any], status: int = 200) -> Response:
-    """Return an answer that nobody on the way keeps."""
-    response = jsonify(body)
-    response.status_code = status
-    response.headers["Cache-Control"] = "no-store"
-    if status == 503:
-        response.headers["Retry-After"] = "5"
-    return response

@@ -17,7 +17,8 @@ from projectapi.api.documentation import documented, file_of, plain
 from projectapi.errors import DiskFull, MediaBusy, NotFound, VideoLost, VideoNotFound
 from projectapi.project import Video
 from projectapi.schemas.filmstrips import filmstrip_document, filmstrip_track
-from projectapi.schemas.looks import FilmstripIndex, LookRequest, WaveformPeaks, WaveformRequest
+from projectapi.schemas.looks import LookRequest, WaveformRequest
+from projectapi.schemas.shapes.looks import FilmstripIndex, WaveformPeaks
 from projectapi.schemas.waveforms import waveform_document
 
 blueprint = Blueprint("looks", __name__)

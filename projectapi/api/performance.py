@@ -9,12 +9,12 @@ import threading
 from collections import Counter
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, jsonify
+from flask import Blueprint, Flask, Response, current_app
 
 from projectapi.api.checkup import described, overall
 from projectapi.api.context import backend
 from projectapi.api.documentation import documented, plain
-from projectapi.api.health import checkup, uptime_seconds
+from projectapi.api.health import checkup, fresh, uptime_seconds
 from projectapi.project import now
 from projectapi.schemas.shapes.health import (
     PERFORMANCE_DATABASE,
@@ -53,9 +53,8 @@ class CacheCounts:
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` the addresses and their counts."""
+    """Give `app` its counts."""
     app.extensions[_COUNTS] = CacheCounts()
-    app.register_blueprint(blueprint)
 
 
 @blueprint.get("/metrics")
@@ -148,14 +147,8 @@ def _summary(counts: Counter[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _data(data: dict[str, Any]) -> Response:
-    return _unkept({"success": True, "data": data, "timestamp": wire_time(now())})
+    return fresh({"success": True, "data": data, "timestamp": wire_time(now())})
 
 
 def _message(message: str) -> Response:
-    return _unkept({"success": True, "message": message, "timestamp": wire_time(now())})
-
-
-def _unkept(body: dict[str, Any]) -> Response:
-    response = jsonify(body)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return fresh({"success": True, "message": message, "timestamp": wire_time(now())})

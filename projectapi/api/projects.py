@@ -8,10 +8,10 @@ from projectapi.api.bodies import json_body, query
 from projectapi.api.conditional import expected_tag, known_tags
 from projectapi.api.context import backend, owner, project_key
 from projectapi.api.documentation import documented, enveloped, json_body_of, patch_of, plain
-from projectapi.api.envelope import finished, success
+from projectapi.api.envelope import etag_of, finished, success
 from projectapi.api.idempotency import write_id
 from projectapi.api.patches import patch_of_request
-from projectapi.project import EntityTag, ListQuery, Project
+from projectapi.project import ListQuery, Project
 from projectapi.schemas.answers import debug_answer, project_data
 from projectapi.schemas.loading import load
 from projectapi.schemas.requests import ListRequest, PatchedProject, ProjectCreation, ProjectUpdate
@@ -106,4 +106,4 @@ def restore_project(project_id: str) -> Response:
 
 
 def _with_project(project: Project, message: str) -> Response:
-    return success(project_data(project), message, etag=str(EntityTag(project.version, project.tag)))
+    return success(project_data(project), message, etag=etag_of(project))

@@ -46,6 +46,10 @@ class FileSlice(io.FileIO):
 
     def __init__(self, path: Path, span: Span) -> None:
         super().__init__(path)
+        self.move_to(span)
+
+    def move_to(self, span: Span) -> None:
+        """Go on with another span of the same file, whatever its path leads to by now."""
         self.seek(span.start)
         self._end = span.end + 1
 
@@ -60,13 +64,17 @@ def file_with_ranges(path: Path, media_type: str, *, etag: str | None = None, na
 
     Several ranges are answered as `multipart/byteranges`. A Range header that is malformed, in another unit, or asks for more
     than is sensible is ignored, as the standard allows. Where a proxy is set up to send files (``X-Accel-Redirect``), it does
-    all of this. Raises RangeNotSatisfiable when all ranges lie behind the end.
+    all of this. Raises RangeNotSatisfiable when all ranges lie behind the end, and NotFound for a file that is gone.
     """
     try:
-        found = path.stat()
+        return _answer(path, media_type, etag, name)
     except FileNotFoundError as error:
         # Replaced since its address was looked up.
         raise NotFound from error
+
+
+def _answer(path: Path, media_type: str, etag: str | None, name: str | None) -> Response:
+    found = path.stat()
     response = _bare(found, media_type, etag, name)
     if (prefix := backend().x_accel_prefix) is not None:
         # The media folder is flat: a folder, a file.
@@ -80,7 +88,7 @@ def file_with_ranges(path: Path, media_type: str, *, etag: str | None = None, na
 
 def _bare(found: os.stat_result, media_type: str, etag: str | None, name: str | None) -> Response:
     """Return the answer without its body."""
-    response = Response(mimetype=media_type, direct_passthrough=True)
+    response = Response(mimetype=media_type)
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["Cache-Control"] = "no-cache"
     response.headers.set("Content-Disposition", "inline", **({"filename": name} if name else {}))
@@ -110,6 +118,7 @@ def _fill(response: Response, path: Path, span: Span) -> None:
     """Let the server send a span by itself if it can (``wsgi.file_wrapper``: sendfile, no copy through this process)."""
     response.content_length = span.length
     if request.method != "HEAD":
+        response.direct_passthrough = True
         response.response = wrap_file(request.environ, cast(IO[bytes], FileSlice(path, span)), _READ_BYTES)
 
 
@@ -123,15 +132,18 @@ def _fill_with_parts(response: Response, path: Path, spans: Sequence[Span], size
     tail = f"\r\n--{boundary}--\r\n".encode()
     response.content_type = f"multipart/byteranges; boundary={boundary}"
     response.content_length = sum(map(len, heads)) + sum(span.length for span in spans) + len(tail)
-    response.response = _parts(path, list(zip(heads, spans, strict=True)), tail)
+    # Opened before the first byte goes out: the file may be replaced meanwhile.
+    file = FileSlice(path, spans[0])
+    response.call_on_close(file.close)
+    response.response = _parts(file, list(zip(heads, spans, strict=True)), tail)
 
 
-def _parts(path: Path, parts: Sequence[tuple[bytes, Span]], tail: bytes) -> Iterator[bytes]:
+def _parts(file: FileSlice, parts: Sequence[tuple[bytes, Span]], tail: bytes) -> Iterator[bytes]:
     for head, span in parts:
         yield head
-        with FileSlice(path, span) as file:
-            while data := file.read(_READ_BYTES):
-                yield data
+        file.move_to(span)
+        while data := file.read(_READ_BYTES):
+            yield data
     yield tail
 
 

@@ -6,9 +6,9 @@ from flask import Blueprint, Response, request
 
 from projectapi.api.bodies import json_body, query
 from projectapi.api.conditional import expected_tag, known_tags
-from projectapi.api.context import backend, owner, project_key
+from projectapi.api.context import backend, owner, owner_required, project_key
 from projectapi.api.documentation import documented, enveloped, json_body_of, patch_of
-from projectapi.api.envelope import finished, success
+from projectapi.api.envelope import etag_of, finished, success
 from projectapi.api.idempotency import write_id
 from projectapi.api.patches import patch_of_request
 from projectapi.errors import (
@@ -19,10 +19,10 @@ from projectapi.errors import (
     TimelineTooLarge,
     TimelineVersionNotFound,
 )
-from projectapi.project import EntityTag, ProjectKey, Timeline, TimelineSave, empty_timeline_state
+from projectapi.project import EntityTag, JsonObject, ProjectKey, Timeline, TimelineSave, empty_timeline_state
 from projectapi.schemas.answers import revision_document, timeline_document
-from projectapi.schemas.fields import INT64_MAX
-from projectapi.schemas.loading import JsonObject, invalid
+from projectapi.schemas.json_body import INTEGER_MAX
+from projectapi.schemas.loading import invalid
 from projectapi.schemas.requests import DiffRequest, HistoryRequest, TimelineSaveRequest, TimelineUpdate
 from projectapi.schemas.shapes.timeline import (
     ComparisonAnswer,
@@ -59,7 +59,7 @@ def get_timeline(project_id: str) -> Response:
 def save_timeline() -> Response:
     """Save the timeline, as the oldest frontend asks for it."""
     timeline = _save()
-    return success(None, "Timeline saved successfully", etag=_etag(timeline))
+    return success(None, "Timeline saved successfully", etag=etag_of(timeline))
 
 
 @blueprint.post("")
@@ -112,7 +112,7 @@ def compare_versions(project_id: str) -> Response:
 @documented(answer=_DOCUMENT, headers=("If-None-Match",), errors=_STORED)
 def get_version(project_id: str, version: int) -> Response:
     """Return one version with its state."""
-    revision = backend().timelines.get_revision(project_key(project_id), min(version, INT64_MAX))
+    revision = backend().timelines.get_revision(project_key(project_id), min(version, INTEGER_MAX))
     return success(revision_document(revision), "Timeline version found")
 
 
@@ -121,7 +121,7 @@ def get_version(project_id: str, version: int) -> Response:
 def restore_version(project_id: str, version: int) -> Response:
     """Make an earlier version the current one again, as a new highest version."""
     timeline = backend().timelines.restore_revision(
-        project_key(project_id), min(version, INT64_MAX), expected_tag(), restored_by=owner(), write_id=write_id()
+        project_key(project_id), min(version, INTEGER_MAX), expected_tag(), restored_by=owner(), write_id=write_id()
     )
     return _with_timeline(timeline, f"Timeline restored to version {version}")
 
@@ -146,7 +146,7 @@ def patch_timeline(project_id: str) -> Response:
     # RFC 7240, section 4.2. A small edit of a large timeline is not answered with all of it.
     if "return=representation" not in request.headers.get("Prefer", ""):
         del document["timeline_state"]
-    return success(document, "Timeline saved successfully", etag=_etag(timeline))
+    return success(document, "Timeline saved successfully", etag=etag_of(timeline))
 
 
 @blueprint.put("/<timeline_id>")
@@ -160,7 +160,7 @@ def update_version(timeline_id: str) -> Response:
     """Save a new state on top of a version, or change only the words of that version."""
     values = json_body(_UPDATE)
     expected = expected_tag()
-    revision = backend().timelines.find_revision(timeline_id, project_key("").owner)
+    revision = backend().timelines.find_revision(timeline_id, owner_required())
     if "timeline_state" in values:
         save = _timeline_save(values)
         saved = backend().timelines.save_timeline(project_key(revision.project_id), save, expected)
@@ -207,8 +207,4 @@ def _timeline_save(body: JsonObject) -> TimelineSave:
 
 
 def _with_timeline(timeline: Timeline, message: str) -> Response:
-    return success(timeline_document(timeline), message, etag=_etag(timeline))
-
-
-def _etag(timeline: Timeline) -> str:
-    return str(EntityTag(timeline.version, timeline.tag))
+    return success(timeline_document(timeline), message, etag=etag_of(timeline))

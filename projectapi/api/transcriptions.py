@@ -8,10 +8,9 @@ from projectapi.api.bodies import json_body, json_value
 from projectapi.api.conditional import expected_tag
 from projectapi.api.context import backend, project_key
 from projectapi.api.documentation import documented, enveloped, json_body_of
-from projectapi.api.envelope import finished, success
+from projectapi.api.envelope import etag_of, finished, success
 from projectapi.api.idempotency import write_id
 from projectapi.errors import Conflict, ProjectNotCarriedOver, ProjectNotFound, TranscriptionNotFound
-from projectapi.project import EntityTag
 from projectapi.protocols import Answer
 from projectapi.schemas.answers import envelope
 from projectapi.schemas.shapes.transcriptions import TranscriptionAnswer
@@ -56,7 +55,7 @@ def get_transcription(project_id: str) -> Response:
     """Return a project's transcription."""
     transcript = backend().transcripts.get_transcript(project_key(project_id))
     body = envelope(transcription_data(transcript), "Transcription found")
-    return finished(Answer(body=body, etag=_etag(transcript)))
+    return finished(Answer(body=body, etag=etag_of(transcript)))
 
 
 @blueprint.put("/<project_id>")
@@ -117,8 +116,4 @@ def set_metadata(project_id: str) -> Response:
 
 
 def _with_transcript(transcript: Transcript, message: str) -> Response:
-    return success(transcription_data(transcript), message, etag=_etag(transcript))
-
-
-def _etag(transcript: Transcript) -> str:
-    return str(EntityTag(transcript.version, transcript.tag))
+    return success(transcription_data(transcript), message, etag=etag_of(transcript))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
+from projectapi.cli.printing import backend
 from projectapi.errors import ProjectApiError
-from projectapi.protocols import Backend, Cache
+from projectapi.protocols import Cache
 
 cache = AppGroup("cache", help="Look after the cache.")
 
@@ -38,7 +36,7 @@ def status() -> None:
 
 
 def _engine() -> Cache:
-    engine = cast(Backend, current_app.extensions["projectapi"]).cache
+    engine = backend().cache
     if engine is None:
         raise click.ClickException("There is no cache: REDIS_URL is not set.")
     return engine

@@ -22,10 +22,9 @@ class ConnectionString:
 
 def read_connection_string(uri: str) -> ConnectionString:
     """Return the traits of `uri`, which the settings have already checked."""
-    parts = urlsplit(uri)
+    parts, options = urlsplit(uri), options_of(uri)
     is_srv = parts.scheme == "mongodb+srv"
     user, _, hosts = parts.netloc.rpartition("@")
-    options = {name.lower(): value.lower() for name, value in parse_qsl(parts.query.replace(";", "&"))}
     tls = options.get("tls", options.get("ssl", "true" if is_srv else "false")) == "true"
     return ConnectionString(
         is_srv=is_srv,
@@ -34,6 +33,12 @@ def read_connection_string(uri: str) -> ConnectionString:
         checks_certificates=tls and not any(options.get(name) == "true" for name in _UNCHECKED),
         is_local=not is_srv and all(_is_near(host) for host in hosts.split(",")),
     )
+
+
+def options_of(uri: str) -> dict[str, str]:
+    """Return the options of `uri`, names and values in lower case; MongoDB allows ; between them."""
+    query = uri.partition("?")[2].replace(";", "&")
+    return {name.lower(): value.lower() for name, value in parse_qsl(query, keep_blank_values=True)}
 
 
 def _is_near(host: str) -> bool:

@@ -86,8 +86,6 @@ def translate(error: Exception) -> ProjectApiError:
         return Conflict()
     if isinstance(error, OperationFailure) and error.code == _VALIDATION_FAILED:
         return ValidationFailed("The database refuses to store this: a field has a type or size that is not allowed.")
-    if isinstance(error, BSONError):
-        return ProjectApiError()
     # Looking up the hosts of a mongodb+srv:// address fails with a ConfigurationError, also when only the DNS is away.
     if isinstance(error, (ConnectionFailure, ConfigurationError)):
         return DatabaseUnavailable()

@@ -1,32 +1,19 @@
-"""Logging: one line per event, readable or JSON, each with the id of its request, and no connection string's secrets."""
+"""Logging: one line per event, readable or JSON, each with the id of its request, and without secrets."""
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from projectapi.infra.redaction import mask, without_quotations
 from projectapi.request_id import request_id
 
-_CREDENTIALS = re.compile(r"((?:mongodb(?:\+srv)?|rediss?)://)\S*@|(?<=://)[^/?#\s]*@")
-"""User and password in a URL. In a connection string they reach to the last @, whatever somebody forgot to encode."""
-
-_PASSWORD = re.compile(r"((?:password|pwd)=)[^&;\s]+", re.IGNORECASE)
-
 _LINE = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
-
-
-def mask(text: str) -> str:
-    """Return `text` without the users and passwords in its URLs, and without the values of ``password=`` and ``pwd=``."""
-    # The searches cost more than most lines take to write.
-    if "://" in text:
-        text = _CREDENTIALS.sub(r"\1***@", text)
-    return _PASSWORD.sub(r"\1***", text) if "=" in text else text
 
 
 class RequestIdFilter(logging.Filter):
@@ -47,7 +34,7 @@ class MaskingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as text that is fit to be kept."""
-        return mask(self._inner.format(record))
+        return mask(without_quotations(self._inner.format(record), record.exc_info[1] if record.exc_info else None))
 
 
 class JsonFormatter(MaskingFormatter):
@@ -69,7 +56,7 @@ class JsonFormatter(MaskingFormatter):
         fields: Mapping[str, Any] = getattr(record, "fields", {})
         line.update({name: mask(value) if isinstance(value, str) else value for name, value in fields.items()})
         if record.exc_info:
-            line["exception"] = mask(self.formatException(record.exc_info))
+            line["exception"] = mask(without_quotations(self.formatException(record.exc_info), record.exc_info[1]))
         try:
             return orjson.dumps(line, default=str).decode()
         except orjson.JSONEncodeError:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 from flask_pymongo import PyMongo
 from flask_pymongo.wrappers import MongoClient as FlaskMongoClient
 from pymongo import ReadPreference
+
+from projectapi.infra.connection_string import options_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ def connect(
     """
     options = {"maxPoolSize": max_pool_size, "minPoolSize": min_pool_size, **_OPTIONS}
     # PyMongo lets keyword arguments override the URI; here the operator's URI has the last word.
-    named = _option_names(uri)
+    named = set(options_of(uri))
     if "maxpoolsize" in named:
         named.add("minpoolsize")
     options = {name: value for name, value in options.items() if name.lower() not in named}
@@ -58,11 +59,6 @@ def connect(
     if weakened := weakened_promises(client):
         log.warning("Options in the MongoDB connection string (%s) weaken what projectapi promises.", "; ".join(weakened))
     return client
-
-
-def _option_names(uri: str) -> set[str]:
-    query = uri.partition("?")[2].replace(";", "&")
-    return {name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)}
 
 
 def weakened_promises(client: MongoClient[Document]) -> list[str]:

@@ -9,9 +9,12 @@ import logging
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from projectapi.infra.redaction import mask, may_quote
+
 if TYPE_CHECKING:
     from flask import Flask
     from opentelemetry.sdk.trace import TracerProvider
+    from sentry_sdk.types import Event, Hint
 
 _INSTALL = "is set, but its packages are not installed: pip install -r requirements-telemetry.txt"
 
@@ -33,7 +36,14 @@ def report_errors(dsn: str, *, release: str, environment: str) -> None:
         # They hold timelines.
         include_local_variables=False,
         traces_sample_rate=0.0,
+        before_send=_without_secrets,
     )
+
+
+def _without_secrets(event: Event, _hint: Hint) -> Event:
+    for error in event.get("exception", {}).get("values", []):
+        error["value"] = "(left out)" if may_quote(error.get("module") or "") else mask(error.get("value") or "")
+    return event
 
 
 def trace(app: Flask, endpoint: str, *, release: str) -> TracerProvider | None:

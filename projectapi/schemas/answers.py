@@ -10,11 +10,9 @@ from typing import Any
 
 import orjson
 
-from projectapi.project import Project, Revision, Timeline, empty_timeline_state
+from projectapi.project import JsonObject, Project, Revision, Timeline, empty_timeline_state
 from projectapi.schemas.times import wire_time
 from projectapi.schemas.transcription_answers import transcript_state
-
-JsonObject = dict[str, Any]
 
 
 def envelope(data: Any, message: str) -> bytes:

@@ -8,10 +8,10 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from projectapi.project import DESCRIPTION_MAX, NAME_MAX, OWNER_MAX
-from projectapi.schemas.fields import Number, Text, about
+from projectapi.schemas.fields import Count, Number, Text, about
 from projectapi.schemas.loading import RequestSchema
 from projectapi.schemas.requests import TimelineState
-from projectapi.schemas.transcriptions import Count, TranscriptionUpdate
+from projectapi.schemas.transcriptions import TranscriptionUpdate
 
 _VERSION_MAX = 2**53
 _FILES_MAX = 16

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-INT64_MAX = 2**63 - 1
+from projectapi.schemas.json_body import INTEGER_MAX
 
 
 def about(description: str, *examples: Any) -> dict[str, Any]:
@@ -31,13 +31,22 @@ class Text(fields.String):
 class Number(fields.Field[float]):
     """A finite JSON number from `low` to `high`; integers stay integers, and strings and booleans are no numbers."""
 
-    def __init__(self, *, low: float = -INT64_MAX, high: float = INT64_MAX, **options: Any) -> None:
+    def __init__(self, *, low: float = -INTEGER_MAX, high: float = INTEGER_MAX, **options: Any) -> None:
         super().__init__(validate=validate.Range(min=low, max=high), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise ValidationError("Not a valid number.")
         return value
+
+
+class Count(Number):
+    """A whole JSON number, not negative."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> float:
+        if isinstance(value, float):
+            raise ValidationError("Not a whole number.")
+        return super()._deserialize(value, attr, data, **options)
 
 
 class Flag(fields.Boolean):

@@ -19,6 +19,6 @@ def job_data(job: Job) -> JsonObject:
         "result": job.result,
         "error": None if job.error is None else {"code": job.error.code, "message": job.error.text},
         "created_at": wire_time(job.created_at),
-        "started_at": wire_time(job.started_at) if job.started_at else None,
-        "finished_at": wire_time(job.finished_at) if job.finished_at else None,
+        "started_at": wire_time(job.started_at),
+        "finished_at": wire_time(job.finished_at),
     }

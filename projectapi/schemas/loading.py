@@ -8,8 +8,7 @@ from typing import Any, cast
 from marshmallow import EXCLUDE, Schema, ValidationError, pre_load
 
 from projectapi.errors import ValidationFailed
-
-JsonObject = dict[str, Any]
+from projectapi.project import JsonObject
 
 
 class RequestSchema(Schema):

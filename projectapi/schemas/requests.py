@@ -16,10 +16,11 @@ from projectapi.project import (
     LIST_LIMIT_MAX,
     NAME_MAX,
     SEGMENTS_MAX,
+    JsonObject,
     SortField,
 )
 from projectapi.schemas.fields import Flag, Number, QueryInteger, QueryNumber, Text, about
-from projectapi.schemas.loading import JsonObject, RequestSchema
+from projectapi.schemas.loading import RequestSchema
 from projectapi.schemas.timeline_schema import check_timeline
 
 ID_MAX = 200
@@ -33,7 +34,7 @@ _SPAN = re.compile(r"(\d{1,12}(?:\.\d{1,20})?(?:e-\d{1,3})?)-(\d{1,12}(?:\.\d{1,
 
 
 class TimelineState(fields.Field[JsonObject]):
-    """A timeline as contract 4.1 has it, checked by the compiled JSON Schema and handed on untouched."""
+    """A timeline, checked by the compiled JSON Schema and handed on untouched."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> JsonObject:
         problems = check_timeline(value)

@@ -13,7 +13,7 @@ import jsonschema_rs
 from marshmallow import ValidationError, fields
 
 from projectapi.project import JsonObject
-from projectapi.schemas.fields import Number, Text, about
+from projectapi.schemas.fields import Count, Flag, Number, Text, about
 from projectapi.schemas.loading import RequestSchema, invalid
 from projectapi.schemas.requests import EXAMPLE_ID, ID_MAX
 from projectapi.schemas.schema_problems import problems
@@ -139,24 +139,6 @@ class Segments(fields.Field[list[JsonObject]]):
         return [_whole_segment(segment) for segment in segments]
 
 
-class Switch(fields.Field[bool]):
-    """A JSON true or false and nothing that only looks like one."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
-        if not isinstance(value, bool):
-            raise ValidationError("Not true or false.")
-        return value
-
-
-class Count(Number):
-    """A whole JSON number, not negative."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> float:
-        if isinstance(value, float):
-            raise ValidationError("Not a whole number.")
-        return super()._deserialize(value, attr, data, **options)
-
-
 class TranscriptionUpdate(RequestSchema):
     """Body of PUT /transcriptions/{project_id}: only what it names is changed."""
 
@@ -174,8 +156,8 @@ class TranscriptionUpdate(RequestSchema):
     model_used = Text(high=ID_MAX, allow_none=True, metadata=about("What recognised the speech.", "base"))
     processing_time = Number(low=0, high=1e9, allow_none=True, metadata=about("How long that took, in seconds.", 2.5))
     confidence_score = Number(allow_none=True, metadata=about("How sure it was, from 0 to 1.", 0.93))
-    is_complete = Switch(metadata=about("Whether the whole video was transcribed.", True))
-    is_edited = Switch(metadata=about("Whether people changed something.", False))
+    is_complete = Flag(metadata=about("Whether the whole video was transcribed.", True))
+    is_edited = Flag(metadata=about("Whether people changed something.", False))
     speaker_count = Count(low=0, high=10_000, metadata=about("How many people speak.", 1))
     speakers = FreeObject(metadata=about("What is known of each speaker, by `speaker_id`.", {"s1": {"name": "Ada"}}))
     metadata = FreeObject(metadata=about("Whatever clients want to keep here.", {"source": "import"}))

@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from projectapi.api.documentation.headers import ANSWER_HEADERS
 from projectapi.errors import DatabaseUnavailable
 from tests.conftest import AppMaker
 from tests.contract.browser import ORIGIN, Browser, assert_readable
@@ -54,6 +55,15 @@ def test_a_preflight_is_answered_directly(client: FlaskClient, method: str, path
     assert response.headers["Access-Control-Allow-Headers"] == "authorization,content-type"
     assert response.headers["Access-Control-Max-Age"] == "600"
     assert_readable(response, origin)
+
+
+def test_a_page_may_read_every_header_that_is_documented(client: FlaskClient) -> None:
+    # What any page may read without leave (Fetch standard, CORS-safelisted response-header names).
+    free = {"cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma"}
+
+    exposed = client.get("/health", headers={"Origin": ORIGIN}).headers["Access-Control-Expose-Headers"]
+
+    assert {name.lower() for name in ANSWER_HEADERS} - free - set(exposed.lower().split(", ")) == set()
 
 
 def test_a_preflight_without_asked_headers_allows_none(client: FlaskClient) -> None:

@@ -84,6 +84,16 @@ def test_a_database_that_is_newer_than_the_program_takes_no_work(light_app: Flas
     assert light_app.test_client().get("/health/readiness").status_code == 503
 
 
+def test_an_address_for_people_answers_200_whatever_it_tells_and_asks_nobody_to_come_back(light_app: Flask) -> None:
+    database = light_app.extensions["projectapi"].schema._database
+    database["metadata"].insert_one({"_id": "main", "schemaVersion": 999})
+
+    answer = light_app.test_client().get("/health/health/detailed")
+
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "unhealthy")
+    assert "Retry-After" not in answer.headers
+
+
 def test_a_full_disk_is_told_and_saves_are_still_accepted(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(100, 100, 0))

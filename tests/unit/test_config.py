@@ -201,12 +201,21 @@ def test_a_wrong_setting_is_not_blamed_for_what_its_default_would_do(environ: di
 
 
 def test_no_text_form_of_the_settings_shows_a_secret() -> None:
-    redis_url = "redis://:hidden@cache:6379/0"
-    config = Config.from_env({"MONGODB_URI": SECRET_URI, "REDIS_URL": redis_url, "SECRET_KEY": "topsecret"})
+    config = Config.from_env(
+        {
+            "MONGODB_URI": SECRET_URI,
+            "REDIS_URL": "redis://:hidden@cache:6379/0",
+            "SECRET_KEY": "topsecret",
+            "METRICS_TOKEN": "t0ken",
+            "SENTRY_DSN": "https://keyhole@sentry.example/1",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "https://tracer:sw0rdfish@traces.example",
+        }
+    )
 
     shown = repr(config) + str(config) + str(config.masked())
 
-    assert not [secret for secret in ("s3cret", "editor", "hidden", "topsecret") if secret in shown]
+    secrets = ("s3cret", "editor", "hidden", "topsecret", "t0ken", "keyhole", "sw0rdfish")
+    assert not [secret for secret in secrets if secret in shown]
 
 
 @pytest.mark.parametrize(

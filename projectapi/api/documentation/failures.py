@@ -14,8 +14,6 @@ _HEADERS = {
     errors.PreconditionFailed: ("ETag",),
     errors.UnsupportedMediaType: ("Accept-Patch",),
     errors.RangeNotSatisfiable: ("Content-Range", "Accept-Ranges"),
-    errors.Unavailable: ("Retry-After",),
-    errors.TooManyRequests: ("Retry-After",),
 }
 
 
@@ -103,7 +101,9 @@ def error_table() -> Iterator[str]:
 
 def _response(kinds: list[type[ProjectApiError]]) -> JsonObject:
     codes: JsonObject = {"properties": {"code": {"enum": [kind.code for kind in kinds]}}}
-    headers = {name for kind in kinds for parent, names in _HEADERS.items() if issubclass(kind, parent) for name in names}
+    headers = {name for kind in kinds for name in _HEADERS.get(kind, ())}
+    if any(kind.retry_after_seconds is not None for kind in kinds):
+        headers.add("Retry-After")
     return {
         "description": "\n".join(f"- `{kind.code}`: {meaning_of(kind)}" for kind in kinds),
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in ["X-Request-Id", *sorted(headers)]},

@@ -31,8 +31,8 @@ class Documented:
     """What is known of a handler beside its routes and its docstring.
 
     `answer` is the body of `status`, None where the handler only ever refuses; `headers` names request headers and
-    `answer_headers` those of a success. `stores` says whether it works with the database. `example` is a request body
-    that stands for the one made of the fields' examples; `more` is laid over the finished operation.
+    `answer_headers` those of a success. `stores` says whether it works with the database; `more` is laid over the finished
+    operation.
     """
 
     answer: Content | None

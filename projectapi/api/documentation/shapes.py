@@ -10,11 +10,11 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema, fields
 
 from projectapi.project import JsonObject
-from projectapi.schemas.fields import Flag, Number, Text
+from projectapi.schemas.fields import Count, Flag, Number, Text
 from projectapi.schemas.loading import RequestSchema
 from projectapi.schemas.requests import EXAMPLE_ID, TimelineState
 from projectapi.schemas.timeline_schema import TIMELINE_SCHEMA
-from projectapi.schemas.transcriptions import Count, FreeObject, Segments, Switch
+from projectapi.schemas.transcriptions import FreeObject, Segments
 
 _EXAMPLE_CLIP: JsonObject = {
     "id": f"video-clip-{EXAMPLE_ID}",
@@ -105,7 +105,7 @@ def _own_fields(self: OpenAPIConverter, field: fields.Field[Any], ret: JsonObjec
         return {"anyOf": [reference, *nullable]} if nullable else reference
     if isinstance(field, Segments):
         return {"$ref": "#/components/schemas/Segments"}
-    for kind, name in {Count: "integer", Number: "number", Flag: "boolean", Switch: "boolean"}.items():
+    for kind, name in {Count: "integer", Number: "number", Flag: "boolean"}.items():
         if isinstance(field, kind):
             return {"type": [name, "null"] if nullable else name}
     if isinstance(field, FreeObject):

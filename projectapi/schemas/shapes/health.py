@@ -47,16 +47,20 @@ class Signed(Answer):
     timestamp = moment_field("When this was said.")
 
 
+class SignedSince(Signed):
+    """Who says so, when, and for how long the worker runs."""
+
+    uptime_seconds = number_field("For how long the worker that answered runs, in seconds.", 86_400.5)
+
+
 class Status(Signed):
     """How this service is, in one word."""
 
     status = text_field("In one word.", "healthy")
 
 
-class StatusSince(Status):
+class StatusSince(Status, SignedSince):
     """How this service is, and for how long the worker runs."""
-
-    uptime_seconds = number_field("For how long the worker that answered runs, in seconds.", 86_400.5)
 
 
 class Readiness(Signed):
@@ -66,16 +70,13 @@ class Readiness(Signed):
     checks = object_field(_CHECKS_MEANING, _CHECKS)
 
 
-class ReadinessInDetail(Readiness):
+class ReadinessInDetail(Readiness, SignedSince):
     """How each part is, and for how long the worker runs."""
 
-    uptime_seconds = number_field("For how long the worker that answered runs, in seconds.", 86_400.5)
 
-
-class HealthMetrics(Signed):
+class HealthMetrics(SignedSince):
     """How long each part took to answer."""
 
-    uptime_seconds = number_field("For how long the worker that answered runs, in seconds.", 86_400.5)
     check_milliseconds = object_field("How long the look at each part took, in milliseconds.", _MILLISECONDS)
 
 

@@ -103,6 +103,15 @@ def test_errors_stand_under_their_statuses(openapi: OpenApi) -> None:
                 assert {statuses[code] for code in content.get("examples", {})} <= {status}, name
 
 
+def test_an_answer_that_says_when_to_try_again_is_documented_with_it(openapi: OpenApi) -> None:
+    told = {kind.code for kind in all_errors() if "Retry-After" in kind().headers}
+
+    for name, operation in operations(openapi.document):
+        for status, response in operation["responses"].items():
+            codes = {code for content in response.get("content", {}).values() for code in content.get("examples", {})}
+            assert not codes & told or "Retry-After" in response["headers"], f"{name}: {status}"
+
+
 def fields_of(schema: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     yield from schema.get("properties", {}).items()
 

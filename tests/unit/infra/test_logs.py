@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from pymongo.errors import BulkWriteError
 
+from projectapi.errors import ProjectApiError
 from projectapi.infra.logs import set_up_logging
 from projectapi.request_id import request_id
 
@@ -70,6 +72,28 @@ def test_a_traceback_keeps_secrets(capsys: pytest.CaptureFixture[str]) -> None:
     assert "RuntimeError: mongodb://***@db/" in shown
     # The traceback quotes the line of the source, too.
     assert "TOPSECRET" not in shown
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@fresh_logging()
+def test_a_traceback_does_not_repeat_what_a_driver_quotes_of_a_document(
+    capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    set_up_logging("INFO", log_format)
+    details = {"writeErrors": [{"code": 99, "op": {"name": "Our secret film"}}]}
+
+    try:
+        try:
+            raise BulkWriteError(details)
+        except BulkWriteError as error:
+            raise ProjectApiError from error
+    except ProjectApiError:
+        logging.getLogger("projectapi").exception("It failed")
+
+    shown = capsys.readouterr().err
+    assert "Our secret film" not in shown
+    # Which error it was, and where, must be found all the same.
+    assert "BulkWriteError: (left out, code 65)" in shown and "test_logs.py" in shown
 
 
 @fresh_logging()

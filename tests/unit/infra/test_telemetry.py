@@ -12,6 +12,7 @@ import brotli
 import pytest
 import sentry_sdk
 from flask import Flask
+from pymongo.errors import WriteError
 
 from projectapi.infra import telemetry
 from tests.harness.whole_app import wait_for
@@ -58,7 +59,11 @@ def app() -> Flask:
     def save() -> str:
         timeline = SECRET
         try:
-            raise RuntimeError(f"cannot save {len(timeline)} clips")
+            try:
+                # As the driver does, which quotes what it could not write.
+                raise WriteError(f"Document failed validation: {timeline}", 99)
+            except WriteError as error:
+                raise RuntimeError(f"cannot save {len(timeline)} clips") from error
         except RuntimeError:
             logging.getLogger("projectapi.errors").exception("internal_error")
         return "said"
