@@ -298,6 +298,14 @@ def millions_of_entries_in_a_large_zip(_files: Files) -> bytes:
     return directory + end + locator + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 46, 0, 0)
 
 
+def millions_of_entries_behind_a_false_end(_files: Files) -> bytes:
+    directory = 200_000 * (b"PK\x01\x02" + bytes(42))
+    size = len(directory)
+    false_end = struct.pack("<4sQ2H2L4Q", b"none", 44, 45, 45, 0, 0, 1, 1, 46, 0)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, size, 1)
+    return directory + false_end + locator + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, size, 0, 0)
+
+
 def with_manifest(change: Callable[[JsonObject], object]) -> Callable[[Files], bytes]:
     def build(files: Files) -> bytes:
         whole = files_of(sealed(files))
@@ -329,6 +337,7 @@ HOSTILE: dict[str, Callable[[Files], bytes]] = {
     "many entries": lambda files: sealed({**files, **{f"video/{n}.mp4": b"" for n in range(20)}}),
     "very many entries": millions_of_entries,
     "very many entries of a large zip file": millions_of_entries_in_a_large_zip,
+    "very many entries behind a false end": millions_of_entries_behind_a_false_end,
     "a bomb": lambda files: sealed({**files, "project.json": BOMB}),
     "a bomb in the timeline": lambda files: sealed({**files, "timeline.json": BOMB}),
     "a zip file inside": lambda files: sealed({**files, "timeline.json": sealed(files)}),
@@ -380,16 +389,23 @@ def test_what_is_hostile_or_damaged_is_refused_and_changes_nothing(
     assert assert_success(client.get("/projects", headers={"X-User-Id": owner})) == []
 
 
-@pytest.mark.parametrize("build", [millions_of_entries, millions_of_entries_in_a_large_zip])
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (millions_of_entries, "more than 16 files"),
+        (millions_of_entries_in_a_large_zip, "more than 16 files"),
+        (millions_of_entries_behind_a_false_end, "no project bundle"),
+    ],
+)
 def test_a_list_of_very_many_entries_is_not_even_read(
-    client: FlaskClient, build: Callable[[Files], bytes], monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, build: Callable[[Files], bytes], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = build({})
     monkeypatch.setattr("projectapi.bundle.opening.zipfile.ZipFile", lambda _file: pytest.fail("it was read"))
 
     refused = assert_error(send(client, bundle), 400, "invalid_bundle")
 
-    assert "more than 16 files" in refused["detail"]
+    assert said in refused["detail"]
 
 
 def test_a_bundle_whose_video_is_none_is_refused(client: FlaskClient, owner: str, media_dir: Path, files: Files) -> None:
