@@ -8,11 +8,12 @@ as that takes. Times are exact, so their values are not always whole frames.
 
 from __future__ import annotations
 
+import heapq
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-JsonObject = dict[str, Any]
+from projectapi.project import JsonObject
 
 RATE = 25.0
 """Frames per second where the video's own rate is not known."""
@@ -119,7 +120,9 @@ class _Writer:
         return {"OTIO_SCHEMA": "TimeRange.1", "start_time": self._time(start), "duration": self._time(duration)}
 
     def _time(self, seconds: float) -> JsonObject:
-        return {"OTIO_SCHEMA": "RationalTime.1", "rate": float(self._rate), "value": float(seconds * self._rate)}
+        # JSON has no infinity, and a reader does not take null for one.
+        value = min(max(float(seconds * self._rate), -sys.float_info.max), sys.float_info.max)
+        return {"OTIO_SCHEMA": "RationalTime.1", "rate": float(self._rate), "value": value}
 
 
 def _placed(clip: JsonObject) -> _Placed:
@@ -131,14 +134,21 @@ def _placed(clip: JsonObject) -> _Placed:
 
 
 def _lanes(clips: Iterable[_Placed]) -> list[list[_Placed]]:
-    """Spread clips, in the order of their starts, over as few lanes as it takes for none to overlap."""
+    """Spread clips, in the order of their starts, over as few lanes as it takes for none to overlap: each to the first free."""
     lanes: list[list[_Placed]] = []
+    # Two heaps, because a hundred thousand clips may all lie at one place: to look through all lanes for each would take hours.
+    free: list[int] = []
+    occupied: list[tuple[float, int]] = []
     for clip in clips:
-        free = next((lane for lane in lanes if clip.start >= lane[-1].end - _TOLERANCE_SECONDS), None)
-        if free is None:
-            lanes.append([clip])
+        while occupied and clip.start >= occupied[0][0] - _TOLERANCE_SECONDS:
+            heapq.heappush(free, heapq.heappop(occupied)[1])
+        if free:
+            lane = heapq.heappop(free)
+            lanes[lane].append(clip)
         else:
-            free.append(clip)
+            lane = len(lanes)
+            lanes.append([clip])
+        heapq.heappush(occupied, (clip.end, lane))
     return lanes
 
 
