@@ -19,7 +19,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from projectapi.project import ProjectKey
 from projectapi.stores.mongo_idempotency import MongoIdempotencyStore
+from projectapi.transcript import RecognisedSpeech
 from tests.conftest import AppMaker
 from tests.contract.calls import UNKNOWN_ID, create_project, files_below, history, save, upload, video_of
 from tests.contract.shapes import JsonObject, assert_success
@@ -180,6 +182,37 @@ def test_its_timeline_opens_in_other_editors(client: FlaskClient, tmp_path: Path
     assert timeline.tracks[0].range_of_child(second).start_time.value / rate == pytest.approx(2)
     assert first.media_reference.target_url == "video/my%20film.mp4"
     assert (tmp_path / "video" / "my film.mp4").read_bytes() == small_mp4_bytes()
+
+
+def test_a_transcript_still_tells_of_its_video_and_of_no_other(app: Flask, client: FlaskClient, elsewhere: FlaskClient) -> None:
+    there = create_project(client)
+    upload(client, there, small_mp4_bytes())
+    original = app.extensions["projectapi"].projects.get_project(ProjectKey(there)).video.sha256
+    words = [{"text": "so", "start": 0.1, "end": 0.4, "confidence": 0.9, "is_filler": True}]
+    heard = RecognisedSpeech(
+        words=words, language="en", model_used="tiny", processing_time=0.5, duration=3.0, video_sha256=original
+    )
+    app.extensions["projectapi"].transcripts.store_recognised(ProjectKey(there), heard)
+
+    here = assert_success(send(elsewhere, export(client, there, "?video=1")))["_id"]
+
+    transcript = elsewhere.application.extensions["projectapi"].transcripts.get_transcript(ProjectKey(here))
+    assert (transcript.tells_of(original), transcript.tells_of("0" * 64), transcript.duration) == (True, False, 3.0)
+
+
+def test_a_video_whose_name_is_none_on_other_systems_gets_one_that_is(
+    client: FlaskClient, elsewhere: FlaskClient, tmp_path: Path
+) -> None:
+    there = create_project(client)
+    upload(client, there, small_mp4_bytes(), name="12:30 interview.mp4")
+    save(client, there, make_state(make_clip("a")))
+    bundle = export(client, there, "?video=1")
+
+    here = assert_success(send(elsewhere, bundle))["_id"]
+
+    assert video_of(elsewhere, here) == video_of(client, there)
+    [clip] = json.loads(files_of(bundle)["timeline.otio"])["tracks"]["children"][0]["children"]
+    assert clip["media_references"]["DEFAULT_MEDIA"]["target_url"] == "video/12_30%20interview.mp4"
 
 
 def test_a_bundle_has_a_name_that_people_recognise(client: FlaskClient) -> None:
