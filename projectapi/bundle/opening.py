@@ -24,7 +24,8 @@ LIMITS: Mapping[str, int] = {
     MANIFEST: _MEBI,
     PROJECT: _MEBI,
     TIMELINE: 32 * _MEBI,
-    OTIO: 128 * _MEBI,
+    # A clip takes some twelve times the room that it has in the timeline.
+    OTIO: 512 * _MEBI,
     TRANSCRIPT: 32 * _MEBI,
     HISTORY: 2048 * _MEBI,
 }

@@ -19,8 +19,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from projectapi.bundle.opening import LIMITS
 from projectapi.project import ProjectKey
+from projectapi.schemas.json_body import MAX_CONTAINERS
 from projectapi.stores.mongo_idempotency import MongoIdempotencyStore
+from projectapi.timeline.otio import Media, timeline_to_otio
 from projectapi.transcript import RecognisedSpeech
 from tests.conftest import AppMaker
 from tests.contract.calls import UNKNOWN_ID, create_project, files_below, history, save, upload, video_of
@@ -213,6 +216,15 @@ def test_a_video_whose_name_is_none_on_other_systems_gets_one_that_is(
     assert video_of(elsewhere, here) == video_of(client, there)
     [clip] = json.loads(files_of(bundle)["timeline.otio"])["tracks"]["children"][0]["children"]
     assert clip["media_references"]["DEFAULT_MEDIA"]["target_url"] == "video/12_30%20interview.mp4"
+
+
+def test_the_largest_timeline_that_can_be_saved_can_be_brought_back() -> None:
+    clips = [make_clip(f"clip-{number}", start_time=number * 1.23456, duration=1.23456) for number in range(100)]
+    video = Media(f"video/{'x' * 50}.mp4", 12.3456789, 30_000 / 1001)
+
+    per_clip = len(json.dumps(timeline_to_otio("Film", make_state(*clips), video), separators=(",", ":"))) / len(clips)
+
+    assert per_clip * MAX_CONTAINERS < LIMITS["timeline.otio"]
 
 
 def test_a_bundle_has_a_name_that_people_recognise(client: FlaskClient) -> None:
