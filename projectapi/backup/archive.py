@@ -96,10 +96,12 @@ class ArchiveWriter:
 
     def abandon(self) -> None:
         """Delete what was written so far."""
+        self._part.unlink(missing_ok=True)
+        # On a full disk both try once more to write what is left over, and fail again.
         with suppress(OSError, ValueError):
             self._zip.close()
-        self._file.close()
-        self._part.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._file.close()
 
     def _add(self, name: str, chunks: Iterable[bytes], counted: _Counted | None = None) -> Member:
         digest, size = hashlib.sha256(), 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import secrets
 import shutil
 import subprocess
@@ -248,6 +249,20 @@ def test_a_backup_that_fails_leaves_nothing(app: Flask, monkeypatch: pytest.Monk
 
     assert run(app, "create").exit_code == 1
 
+    assert list(app.config["PROJECTAPI"].backup_dir.iterdir()) == []
+
+
+def test_a_backup_for_which_the_disk_has_no_room_leaves_nothing(app: Flask) -> None:
+    fill(app.test_client(), 2, videos=2)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        refused = run(app, "create", "--videos")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert (refused.exit_code, "could not be written into" in refused.output) == (1, True)
     assert list(app.config["PROJECTAPI"].backup_dir.iterdir()) == []
 
 
