@@ -9,6 +9,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,15 +135,94 @@ def test_an_archive_is_verified_where_there_is_no_database(app: Flask, tmp_path:
 def test_an_archive_whose_seal_was_renewed_but_which_lacks_history_is_not_relied_on(app: Flask, tmp_path: Path) -> None:
     fill(app.test_client(), 6, videos=0)
     done(app, "create")
-    forged = tmp_path / "forged.zip"
+    forgery = tmp_path / "forged.zip"
     with ArchiveReader(archives(app)[0]) as reader:
-        writer = ArchiveWriter(forged)
+        writer = ArchiveWriter(forgery)
         for member in reader.members:
             documents = [] if member.name.startswith("timeline_states/") else reader.documents(member)
             writer.add_documents(member.name.removesuffix(".bson.zst"), documents)
         writer.finish({name: value for name, value in reader.manifest.items() if name != "members"})
 
-    assert "lacks a part of its history" in run(app, "verify", str(forged)).output
+    assert "lacks a part of its history" in run(app, "verify", str(forgery)).output
+
+
+def forged(original: Path, forgery: Path, **lies: Any) -> Path:
+    """Seal an archive with the documents of another one and a manifest that lies."""
+    with ArchiveReader(original) as reader:
+        writer = ArchiveWriter(forgery)
+        for member in reader.members:
+            writer.add_documents(member.name.removesuffix(".bson.zst"), reader.documents(member))
+        told = {name: value for name, value in reader.manifest.items() if name != "members"}
+        writer.finish({**told, **lies})
+    return forgery
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        {"collections": {}},
+        {"collections": []},
+        {"damaged": None},
+        {"lostFiles": [["a list"]]},
+        {"projects": 1},
+        {"revisions": "many"},
+    ],
+)
+def test_an_archive_whose_seal_was_renewed_but_whose_manifest_lies_is_not_relied_on(
+    app: Flask, tmp_path: Path, lies: dict[str, Any]
+) -> None:
+    fill(app.test_client(), 2, videos=0)
+    done(app, "create")
+
+    refused = run(app, "verify", str(forged(archives(app)[0], tmp_path / "forged.zip", **lies)))
+
+    assert (refused.exit_code, "Do not rely on it: forged.zip" in refused.output) == (1, True)
+
+
+def test_documents_that_are_none_are_not_relied_on(app: Flask, tmp_path: Path) -> None:
+    done(app, "create")
+    with ArchiveReader(archives(app)[0]) as reader:
+        told = {name: value for name, value in reader.manifest.items() if name != "members"}
+    for number, document in enumerate([b"\x05\0\0\0x", b"\xff\xff\xff\x7f", bson.encode({"name": "No project"})]):
+        forgery = tmp_path / f"forged{number}.zip"
+        writer = ArchiveWriter(forgery)
+        writer.add_documents("projects/000001", [document])
+        writer.finish(told)
+
+        refused = run(app, "verify", str(forgery))
+
+        assert (refused.exit_code, "Do not rely on it: forged" in refused.output) == (1, True)
+
+
+def test_what_unpacks_to_very_much_is_read_in_little_memory(tmp_path: Path) -> None:
+    document = bson.encode({"text": "0" * (15 << 20)})
+    writer = ArchiveWriter(tmp_path / "bomb.zip")
+    member = writer.add_documents("notes/000001", (document for _ in range(10)))
+    writer.finish({"collections": {}})
+    assert member.bytes < 100_000
+    tracemalloc.start()
+
+    with ArchiveReader(tmp_path / "bomb.zip") as reader:
+        assert sum(1 for _ in reader.documents(reader.members[0])) == 10
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * len(document)
+
+
+def test_a_thumbnail_that_is_not_there_is_missed(app: Flask, tmp_path: Path) -> None:
+    fill(app.test_client(), 2, videos=1)
+    done(app, "create", "--videos")
+    with ArchiveReader(archives(app)[0]) as reader:
+        writer = ArchiveWriter(tmp_path / "forged.zip")
+        for member in reader.members:
+            if member.documents is not None:
+                writer.add_documents(member.name.removesuffix(".bson.zst"), reader.documents(member))
+            elif "thumb_" not in member.name:
+                writer.add_file(member.name, reader.chunks(member))
+        writer.finish({name: value for name, value in reader.manifest.items() if name != "members"})
+
+    assert "the file thumbnails/" in run(app, "verify", str(tmp_path / "forged.zip")).output
 
 
 def test_a_database_with_something_in_it_is_left_alone_unless_forced(app: Flask) -> None:
