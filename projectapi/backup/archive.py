@@ -19,8 +19,8 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -182,7 +182,7 @@ class ArchiveReader:
             raise BackupProblem(f"{self.path.name} is of a form that this version of projectapi cannot read.")
         return manifest
 
-    def chunks(self, member: Member) -> Iterator[bytes]:
+    def chunks(self, member: Member) -> Generator[bytes, None, None]:
         """Return the bytes of a member. Raises BackupProblem at their end when they are not those that were written."""
         digest = hashlib.sha256()
         with readable(self.path), self._zip.open(member.name) as stream:
@@ -194,9 +194,8 @@ class ArchiveReader:
 
     def documents(self, member: Member) -> Iterator[bytes]:
         """Return the BSON documents of a member, each whole. Raises BackupProblem for damaged ones."""
-        chunks = self.chunks(member)
         pending = bytearray()
-        with readable(self.path):
+        with readable(self.path), closing(self.chunks(member)) as chunks:
             # In pieces of a bounded size, for a few bytes may unpack to gigabytes.
             stream = cast(IO[bytes], _Stream(chunks))
             for data in zstandard.ZstdDecompressor().read_to_iter(stream, write_size=CHUNK_BYTES):
