@@ -54,7 +54,7 @@ class MongoBackupSource:
 
     def schema_version(self) -> int | None:
         """See `BackupSource.schema_version`."""
-        return self._info.version()
+        return self._info.read().schema_version
 
     def count_projects(self) -> int:
         """See `BackupSource.count_projects`."""

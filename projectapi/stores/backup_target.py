@@ -44,7 +44,7 @@ class MongoBackupTarget:
 
     def interrupted(self) -> str | None:
         """See `BackupTarget.interrupted`."""
-        return self._info.restoring()
+        return self._info.read().restoring
 
     def begin(self, archive: str, collections: Mapping[str, JsonObject]) -> None:
         """See `BackupTarget.begin`."""
@@ -87,7 +87,7 @@ class MongoBackupTarget:
 
     def _check_alone(self) -> None:
         """Give way to a restore that was begun later: two at once would leave a mixture of two archives."""
-        if self._info.restorer() != self._name:
+        if self._info.read().restorer != self._name:
             raise BackupProblem("Another restore into this database was begun meanwhile, so this one has stopped.")
 
     def _forget_cached(self) -> None:

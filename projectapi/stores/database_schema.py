@@ -49,18 +49,17 @@ class MongoDatabaseSchema(DatabaseSchema):
 
     def versions(self) -> SchemaVersions:
         """See `DatabaseSchema.versions`."""
-        return SchemaVersions(
-            code=self._migrations.latest, database=self._info.version(), restoring=self._info.restoring()
-        )
+        found = self._info.read()
+        return SchemaVersions(code=self._migrations.latest, database=found.schema_version, restoring=found.restoring)
 
     def status(self) -> DatabaseStatus:
         """See `DatabaseSchema.status`."""
-        expected = validators(self._timeline)
+        expected, notes = validators(self._timeline), self._info.read()
         found = self._retry.read(lambda: {c["name"]: c.get("options", {}) for c in self._database.list_collections()})
         return DatabaseStatus(
             code_version=self._migrations.latest,
-            database_version=self._info.version(),
-            restoring=self._info.restoring(),
+            database_version=notes.schema_version,
+            restoring=notes.restoring,
             collections=[
                 self._collection_status(name, found.get(name, {}).get("validator") == validator)
                 for name, validator in expected.items()

@@ -54,6 +54,16 @@ def test_the_version_of_new_documents_is_that_of_the_last_migration() -> None:
     assert MIGRATIONS.latest == SCHEMA_VERSION
 
 
+def test_the_versions_are_known_by_one_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[object] = []
+    read = world.retry.read
+    monkeypatch.setattr(world.retry, "read", lambda operation: reads.append(operation) or read(operation))
+
+    found = world.schema.versions()
+
+    assert (found.code, found.restoring, len(reads)) == (SCHEMA_VERSION, None, 1)
+
+
 @pytest.mark.parametrize("versions", [[1], [3], [2, 4], [2, 2], [3, 2]])
 def test_migrations_are_numbered_without_gaps(versions: list[int]) -> None:
     with pytest.raises(ValueError, match="numbered"):
