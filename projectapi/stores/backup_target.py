@@ -50,6 +50,7 @@ class MongoBackupTarget:
         """See `BackupTarget.begin`."""
         self._info.begin_restoring(archive, self._name)
         for name in _all(collections):
+            self._check_alone()
             self._retry.repeat(self._database[name].drop)
         self._forget_cached()
         for name, described in collections.items():
@@ -72,15 +73,19 @@ class MongoBackupTarget:
         lines = set_up(self._database, self._timeline)
         self._info.raise_to_latest()
         self._forget_cached()
-        self._info.end_restoring()
+        if not self._info.end_restoring(self._name):
+            raise _overtaken()
         return lines
 
     def _make(self, name: str, options: Document, indexes: Sequence[Document]) -> None:
-        # A repeated attempt finds the collection that the first one made.
         checks = {option: value for option, value in options.items() if option.startswith("validat")}
-        existing = self._retry.read(self._database.list_collection_names)
-        if name not in existing:
-            self._retry.repeat(partial(self._database.create_collection, name, check_exists=False, **checks))
+
+        def create() -> None:
+            # An attempt that is repeated finds the collection that the first one made.
+            if name not in self._database.list_collection_names():
+                self._database.create_collection(name, check_exists=False, **checks)
+
+        self._retry.repeat(create)
         models = [_index_model(index) for index in indexes if index["name"] != "_id_"]
         if models:
             self._retry.repeat(partial(self._database[name].create_indexes, models))
@@ -88,12 +93,16 @@ class MongoBackupTarget:
     def _check_alone(self) -> None:
         """Give way to a restore that was begun later: two at once would leave a mixture of two archives."""
         if self._info.read().restorer != self._name:
-            raise BackupProblem("Another restore into this database was begun meanwhile, so this one has stopped.")
+            raise _overtaken()
 
     def _forget_cached(self) -> None:
         control = MongoControlStore(self._database[CONTROL_COLLECTION])
         if control.read() is not None:
             forget_everything(control)
+
+
+def _overtaken() -> BackupProblem:
+    return BackupProblem("Another restore into this database was begun meanwhile, so this one has stopped.")
 
 
 def _all(collections: Collection[str]) -> Sequence[str]:

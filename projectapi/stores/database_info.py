@@ -63,10 +63,11 @@ class DatabaseInfo:
         update = {"$set": {_RESTORING: archive, _RESTORER: restorer}}
         self._retry.repeat(lambda: self._collection.update_one({"_id": _ID}, update, upsert=True))
 
-    def end_restoring(self) -> None:
-        """Note that the database is whole."""
+    def end_restoring(self, restorer: str) -> bool:
+        """Note that the database is whole, and return True, unless another restoring was begun after this one's."""
         update = {"$unset": {_RESTORING: "", _RESTORER: ""}}
-        self._retry.repeat(lambda: self._collection.update_one({"_id": _ID}, update))
+        self._retry.repeat(lambda: self._collection.update_one({"_id": _ID, _RESTORER: restorer}, update))
+        return self.read().restorer is None
 
     def raise_to_latest(self) -> None:
         """Note that this program writes to the database from now on, so that older ones leave it alone."""

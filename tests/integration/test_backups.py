@@ -18,11 +18,14 @@ import bson
 import pytest
 from click.testing import Result
 from flask import Flask
+from pymongo.database import Database
+from pymongo.errors import AutoReconnect, OperationFailure
 
 from config import Config
 from projectapi import create_app
 from projectapi.backup.archive import ArchiveReader, ArchiveWriter
 from projectapi.protocols import BackupProblem
+from projectapi.stores import backup_target
 from projectapi.stores.backup_source import MongoBackupSource
 from tests.harness.backup_world import answers, fill, running_app
 
@@ -303,6 +306,57 @@ def test_a_restore_gives_way_to_one_that_was_begun_later(app: Flask) -> None:
         first.finish()
     second.finish()
     assert (second.interrupted(), second.has_documents([])) == (None, False)
+
+
+def test_a_restore_that_is_overtaken_at_its_end_does_not_call_the_other_one_finished(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(app, "create")
+    with ArchiveReader(archives(app)[0]) as reader:
+        collections = reader.manifest["collections"]
+    backups, name = app.extensions["projectapi"].backups, app.config["PROJECTAPI"].mongodb_database
+    first, second = backups._target_of(name), backups._target_of(name)
+    first.begin("first.zip", collections)
+
+    def overtake(_database: Any, _timeline: Any) -> list[str]:
+        second.begin("second.zip", collections)
+        return []
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backup_target, "set_up", overtake)
+        with pytest.raises(BackupProblem, match="has stopped"):
+            first.finish()
+
+    assert second.interrupted() == "second.zip"
+    second.finish()
+    assert second.interrupted() is None
+
+
+def test_a_connection_that_breaks_while_a_collection_is_made_does_not_stop_a_restore(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = fill(app.test_client(), 2, videos=0)
+    done(app, "create")
+    create, broken = Database.create_collection, []
+
+    def create_and_break(database: Database[Any], name: str, **options: Any) -> Any:
+        if name in database.list_collection_names():
+            # As older servers do, also for one of the same options.
+            raise OperationFailure("a collection of this name exists already", 48)
+        made = create(database, name, **options)
+        if name == "projects" and not broken:
+            broken.append(name)
+            raise AutoReconnect("the answer got lost on the way")
+        return made
+
+    before = answers(app.test_client(), ids)
+    drop(app)
+    monkeypatch.setattr(Database, "create_collection", create_and_break)
+
+    done(app, "restore", archives(app)[0].name)
+
+    assert broken == ["projects"]
+    assert answers(app.test_client(), ids, videos=False) == {k: v for k, v in before.items() if "/media/" not in k}
 
 
 def test_old_archives_of_this_database_go_and_nothing_else(app: Flask, tmp_path: Path) -> None:
