@@ -30,7 +30,8 @@ class Creation:
         self._lost: list[str] = []
 
     def run(self, *, database: str, version: str, at: datetime) -> int:
-        """Write everything and return the archive's size in bytes. Raises DatabaseUnavailable."""
+        """Write everything and return the archive's size in bytes. Raises DatabaseUnavailable and BackupProblem."""
+        self._source.refuse_unfinished()
         collections = self._source.collections()
         for name in collections:
             if name not in (PROJECTS, HISTORY):
@@ -39,6 +40,8 @@ class Creation:
         for number, batch in enumerate(self._source.batches(), 1):
             self._add(batch, f"{number:06}")
             self._progress(self._projects, max(expected, self._projects))
+        # Once more: a restore that was begun meanwhile emptied what was still to be read.
+        self._source.refuse_unfinished()
         manifest: JsonObject = {
             "projectapi": version,
             "database": database,

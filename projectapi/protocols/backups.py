@@ -58,6 +58,9 @@ class ProjectBatch(Protocol):
 class BackupSource(Protocol):
     """Reads a database out. Every method may raise DatabaseUnavailable."""
 
+    def refuse_unfinished(self) -> None:
+        """Raise BackupProblem for a database that a restore has not finished filling."""
+
     def schema_version(self) -> int | None:
         """Return the schema version of the database, None when it was never set up."""
 

@@ -26,7 +26,7 @@ from pymongo.database import Database
 
 from projectapi.infra.retry import Retry
 from projectapi.project import JsonObject
-from projectapi.protocols import ProjectBatch, RawProject, StoredFile
+from projectapi.protocols import BackupProblem, ProjectBatch, RawProject, StoredFile
 from projectapi.stores.cache import CONTROL_COLLECTION
 from projectapi.stores.collections import IDEMPOTENCY_KEYS, JOBS, PROJECTS, TIMELINE_STATES
 from projectapi.stores.database_info import METADATA, DatabaseInfo
@@ -51,6 +51,12 @@ class MongoBackupSource:
         self._database = database
         self._retry = retry
         self._info = info
+
+    def refuse_unfinished(self) -> None:
+        """See `BackupSource.refuse_unfinished`."""
+        archive = self._info.read().restoring
+        if archive is not None:
+            raise BackupProblem(f"{archive} is being restored into the database, or its restoring was cut off: finish that first.")
 
     def schema_version(self) -> int | None:
         """See `BackupSource.schema_version`."""

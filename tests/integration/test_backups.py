@@ -308,6 +308,27 @@ def test_a_restore_gives_way_to_one_that_was_begun_later(app: Flask) -> None:
     assert (second.interrupted(), second.has_documents([])) == (None, False)
 
 
+@pytest.mark.parametrize("begun", ["before the backup", "while it is made"])
+def test_what_is_half_restored_is_not_taken_for_a_backup_and_costs_no_older_one(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, begun: str
+) -> None:
+    fill(app.test_client(), 3, videos=0)
+    done(app, "create")
+    [good] = archives(app)
+    target = app.extensions["projectapi"].backups._target_of(app.config["PROJECTAPI"].mongodb_database)
+    with ArchiveReader(good) as reader:
+        collections = reader.manifest["collections"]
+    if begun == "before the backup":
+        target.begin(good.name, collections)
+    else:
+        monkeypatch.setattr(MongoBackupSource, "count_projects", lambda _self: target.begin(good.name, collections) or 3)
+
+    refused = run(app, "create", "--keep", "1")
+
+    assert (refused.exit_code, "finish that first" in refused.output) == (1, True)
+    assert archives(app) == [good]
+
+
 def test_a_restore_that_is_overtaken_at_its_end_does_not_call_the_other_one_finished(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
