@@ -4,8 +4,8 @@
 
     idempotency_keys/000001.bson.zst      documents, one after the other, as `mongodump` writes them, compressed
     timeline_states/000001.bson.zst       the history of some projects, then
-    projects/000001.bson.zst              these projects
-    media/videos/<uuid>.mp4               media files, before the projects that name them
+    media/videos/<uuid>.mp4               their media files, then
+    projects/000001.bson.zst              these projects; and so on
     manifest.json                         what is in it: collections, and every member with bytes and SHA-256
 
 The members are stored uncompressed (they are compressed already) and any zip program can take them out. The comment at the
@@ -81,8 +81,8 @@ class ArchiveWriter:
         """Add a file as a member."""
         return self._add(name, chunks)
 
-    def finish(self, manifest: JsonObject) -> int:
-        """Add the manifest, seal the archive, give it its name, durably; return its size in bytes."""
+    def finish(self, manifest: JsonObject) -> None:
+        """Add the manifest, seal the archive, give it its name, durably."""
         described = {"format": FORMAT, "formatVersion": FORMAT_VERSION, **manifest, "members": list(map(asdict, self.members))}
         self._add(MANIFEST, [json.dumps(described, indent=1).encode()])
         self._zip.comment = bytes(SEAL_BYTES)
@@ -91,11 +91,9 @@ class ArchiveWriter:
         self._file.write(SEAL + self._sealed.hexdigest().encode())
         self._file.flush()
         os.fsync(self._file.fileno())
-        size = self._file.tell()
         self._file.close()
         os.rename(self._part, self.path)
         _sync_folder(self.path.parent)
-        return size
 
     def abandon(self) -> None:
         """Delete what was written so far."""

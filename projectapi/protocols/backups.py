@@ -89,8 +89,8 @@ class BackupTarget(Protocol):
     def begin(self, archive: str, collections: Mapping[str, JsonObject]) -> None:
         """Note that a restore is under way, and make these collections, empty, with their options and indexes."""
 
-    def put(self, collection: str, documents: Iterable[bytes]) -> int:
-        """Store documents, in place of what has the same `_id`, and return their number."""
+    def put(self, collection: str, documents: Iterable[bytes]) -> None:
+        """Store documents, in place of what has the same `_id`."""
 
     def finish(self) -> Sequence[str]:
         """Bring validators and indexes up to date, have caches forget, take the note away; return a line on each step."""

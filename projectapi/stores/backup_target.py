@@ -56,16 +56,13 @@ class MongoBackupTarget:
         for name, described in collections.items():
             self._make(name, from_json(described["options"]), from_json(described["indexes"]))
 
-    def put(self, collection: str, documents: Iterable[bytes]) -> int:
+    def put(self, collection: str, documents: Iterable[bytes]) -> None:
         """See `BackupTarget.put`."""
         target: MongoCollection[RawBSONDocument] = self._database[collection].with_options(codec_options=RAW)
-        stored = 0
         for batch in batched_by_size(documents):
             self._check_alone()
             writes = [_replacement(RawBSONDocument(document, RAW)) for document in batch]
             self._retry.repeat(partial(target.bulk_write, writes, ordered=False))
-            stored += len(writes)
-        return stored
 
     def finish(self) -> Sequence[str]:
         """See `BackupTarget.finish`."""
