@@ -14,7 +14,7 @@ Requests that were answered (`idempotency_keys`) are read before all projects: w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -56,7 +56,7 @@ class MongoBackupSource:
         """See `BackupSource.refuse_unfinished`."""
         archive = self._info.read().restoring
         if archive is not None:
-            raise BackupProblem(f"{archive} is being restored into the database, or its restoring was cut off: finish that first.")
+            raise BackupProblem(f"{archive} is being restored into it, or its restoring was cut off: finish that first.")
 
     def schema_version(self) -> int | None:
         """See `BackupSource.schema_version`."""
@@ -76,14 +76,14 @@ class MongoBackupSource:
 
     def documents(self, collection: str) -> Iterator[bytes]:
         """See `BackupSource.documents`."""
-        for batch in self._walk(_raw(self._database[collection]), "_id", {}):
+        for batch in self._walk(_raw(self._database[collection]), "_id", {}, _behind_of_any_type):
             yield from (bytes(document.raw) for document in batch)
 
     def batches(self) -> Iterator[ProjectBatch]:
         """See `BackupSource.batches`."""
         projects, revisions = _raw(self._database[PROJECTS]), _raw(self._database[TIMELINE_STATES])
         again: list[str] = []
-        for documents in self._walk(projects, "projectId", _NOT_CLAIMED, _PROJECTS_AT_ONCE):
+        for documents in self._walk(projects, "projectId", _NOT_CLAIMED, _behind, _PROJECTS_AT_ONCE):
             batch = _Batch(revisions, self._retry, documents)
             yield batch
             again += batch.unfinished
@@ -99,17 +99,21 @@ class MongoBackupSource:
         return [dict(index) for index in self._retry.read(lambda: list(self._database[name].list_indexes()))]
 
     def _walk(
-        self, collection: Collection[RawBSONDocument], key: str, conditions: Document, most: int = 1000
+        self,
+        collection: Collection[RawBSONDocument],
+        key: str,
+        conditions: Document,
+        behind: Callable[[str, Any], Document],
+        most: int = 1000,
     ) -> Iterator[Sequence[RawBSONDocument]]:
         """Return all documents in the order of `key`, as many at a time as may be held in memory."""
-        behind: Document = {}
+        query = conditions
         while True:
-            query = {**conditions, **behind}
             found, _ = self._retry.read(partial(_some, collection, query, sort=[(key, ASCENDING)], limit=most))
             if not found:
                 return
             yield found
-            behind = {key: {"$gt": found[-1][key]}}
+            query = {**conditions, **behind(key, found[-1][key])}
 
 
 class _Batch:
@@ -186,6 +190,15 @@ def missing_revisions(project: Mapping[str, Any], revisions: Mapping[ObjectId, M
     visible = [fields for name, fields in revisions.items() if fields["committed"] or name in listed]
     needed = {head["_id"], head["keyframe"], *(fields["keyframe"] for fields in visible)}
     return needed - revisions.keys()
+
+
+def _behind(key: str, value: Any) -> Document:
+    return {key: {"$gt": value}}
+
+
+def _behind_of_any_type(key: str, value: Any) -> Document:
+    # The plain operator finds values of the same type only, and in collections of others ids may be of several.
+    return {"$expr": {"$gt": [f"${key}", {"$literal": value}]}}
 
 
 def _raw_project(project: RawBSONDocument) -> RawProject:

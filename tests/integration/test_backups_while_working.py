@@ -11,6 +11,7 @@ from typing import Any
 
 import bson
 import pytest
+from bson import ObjectId
 from pymongo import MongoClient
 
 from projectapi.project import ProjectKey
@@ -136,6 +137,15 @@ def test_a_project_whose_file_is_replaced_meanwhile_comes_again_with_the_new_one
     again = next(batches)
     list(again.revisions())
     assert [file.name for project in again.projects() for file in project.files] == [newer.path, newer.thumbnail_path]
+
+
+def test_a_collection_of_others_is_in_the_backup_whatever_its_ids_are(world: World) -> None:
+    ids = [None, *range(600), *(f"${number}" for number in range(600)), {"a": 1}, *(ObjectId() for _ in range(600)), True]
+    world.database["notes"].insert_many([{"_id": one} for one in ids])
+
+    found = [bson.decode(document)["_id"] for document in source_of(world).documents("notes")]
+
+    assert sorted(map(repr, found)) == sorted(map(repr, ids))
 
 
 def test_a_backup_under_load_can_be_restored_and_every_version_opened(mongodb_uri: str, tmp_path: Path) -> None:
