@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from bson import ObjectId
-from pymongo.errors import DuplicateKeyError
 
 from projectapi.database_budget import database_budget
-from projectapi.infra.retry import Retry
 from projectapi.project import Project, TimelineSave, Video, id_from_write, new_id, new_write_id, now
 from projectapi.protocols import ImportedProject, ImportedVersion, ProjectImports
 from projectapi.stores.documents import Document, document_from_video, new_project_document, project_from_document
@@ -42,17 +40,15 @@ class MongoProjectImports(ProjectImports):
         self,
         projects: ProjectDocuments,
         revisions: RevisionDocuments,
-        retry: Retry,
         announce: AnnounceCreation = _unannounced,
     ) -> None:
         self._projects = projects
         self._revisions = revisions
-        self._retry = retry
         self._announce = announce
 
     def announced_by(self, announce: AnnounceCreation) -> MongoProjectImports:
         """Return the same store, which announces every new project."""
-        return MongoProjectImports(self._projects, self._revisions, self._retry, announce)
+        return MongoProjectImports(self._projects, self._revisions, announce)
 
     def import_project(
         self,
@@ -82,19 +78,7 @@ class MongoProjectImports(ProjectImports):
         with database_budget(None):
             document |= self._write_history(project_id, mark, versions)
         with self._announce(project_id, owner):
-            return project_from_document(self._insert(document))
-
-    def _insert(self, document: Document) -> Document:
-        collection, key = self._projects.collection, {"projectId": document["projectId"]}
-
-        def insert() -> Document:
-            # Nobody else has this id: a duplicate is this very import.
-            with suppress(DuplicateKeyError):
-                collection.insert_one(document)
-                return document
-            return collection.find_one(key) or document
-
-        return self._retry.write(insert, lambda: collection.find_one(key))
+            return project_from_document(self._projects.insert(document))
 
     def _write_history(self, project_id: str, mark: str, versions: Iterable[ImportedVersion]) -> Document:
         """Store the versions and return the project's fields that point to the last of them; none without versions."""
