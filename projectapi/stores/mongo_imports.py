@@ -19,7 +19,7 @@ from projectapi.protocols import ImportedProject, ImportedVersion, ProjectImport
 from projectapi.stores.documents import Document, document_from_video, new_project_document, project_from_document
 from projectapi.stores.project_documents import ProjectDocuments
 from projectapi.stores.proposals import propose_state
-from projectapi.stores.revision_documents import RevisionDocuments, new_revision_document
+from projectapi.stores.revision_documents import RevisionDocuments, new_head, new_revision_document
 from projectapi.stores.transcript_documents import values_to_store
 
 AnnounceCreation = Callable[[str, str], AbstractContextManager[object]]
@@ -91,31 +91,26 @@ class MongoProjectImports(ProjectImports):
     def _write_version(
         self, project_id: str, mark: str, version: ImportedVersion, previous: Document
     ) -> tuple[Document, Document]:
-        proposal = propose_state(TimelineSave(state=version.state))
-        deltas = previous.get("keyframeDeltas", 0)
-        encoded = self._revisions.encoded(project_id, proposal.raw, previous.get("keyframe"), deltas)
-        stands_alone = encoded.kind == "full"
+        save = TimelineSave(
+            state=version.state,
+            description=version.description,
+            change_summary=version.change_summary,
+            saved_by=version.created_by,
+        )
+        proposal = propose_state(save)
+        encoded = self._revisions.encoded(project_id, proposal, previous)
         revision_id = _revision_id(mark, version.version)
-        head: Document = {
-            "_id": revision_id,
-            "tag": str(revision_id)[:16],
-            "description": version.description,
-            "changeSummary": version.change_summary,
-            "createdBy": version.created_by,
-            "createdAt": version.created_at,
-            "updatedAt": version.updated_at,
-            "sha256": proposal.sha256,
-            "hasEscapedKeys": proposal.has_escaped_keys,
-            "keyframe": revision_id if stands_alone else previous["keyframe"],
-            "keyframeDeltas": 0 if stands_alone else deltas + 1,
-        }
-        revision = new_revision_document(
-            head,
+        head = new_head(
+            proposal,
             encoded,
-            project_id=project_id,
-            version=version.version,
-            parent=previous.get("_id"),
-            keyframe=head["keyframe"],
+            previous,
+            revision_id=revision_id,
+            tag=str(revision_id)[:16],
+            created_at=version.created_at,
+            updated_at=version.updated_at,
+        )
+        revision = new_revision_document(
+            head, encoded, project_id=project_id, version=version.version, parent=previous.get("_id")
         )
         self._revisions.write({**revision, "committed": True})
         return head, {**proposal.values, "timelineVersion": version.version, "timelineHead": head}
