@@ -98,7 +98,8 @@ class TimelineWriter:
             if write_id and before is not None and (noted := self._noted_before(key, mark)):
                 return noted
             if before is None:
-                self._revisions.remove(key.id, revision_id)
+                if write_id or race:
+                    self._revisions.remove(key.id, revision_id)
                 self.explain_miss(key)
             proposal = propose(before)
             if adds_nothing(proposal, before):
