@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from bson.raw_bson import RawBSONDocument
-from pymongo import IndexModel, ReplaceOne
+from pymongo import ReplaceOne
 from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 
@@ -24,8 +23,6 @@ from projectapi.stores.cache import CONTROL_COLLECTION, MongoControlStore, forge
 from projectapi.stores.collections import INDEXES, set_up
 from projectapi.stores.database_info import DatabaseInfo
 from projectapi.stores.documents import Document
-
-_INDEX_OPTIONS = frozenset({"name", "unique", "partialFilterExpression", "expireAfterSeconds", "sparse", "collation"})
 
 
 class MongoBackupTarget:
@@ -83,9 +80,11 @@ class MongoBackupTarget:
                 self._database.create_collection(name, check_exists=False, **checks)
 
         self._retry.repeat(create)
-        models = [_index_model(index) for index in indexes if index["name"] != "_id_"]
-        if models:
-            self._retry.repeat(partial(self._database[name].create_indexes, models))
+        # As the server listed them: what the driver knows of indexes is not all that there is in collections of others.
+        listed = [{option: index[option] for option in index if option not in ("v", "ns")} for index in indexes]
+        wanted = [index for index in listed if index["name"] != "_id_"]
+        if wanted:
+            self._retry.repeat(partial(self._database.command, "createIndexes", name, indexes=wanted))
 
     def _check_alone(self) -> None:
         """Give way to a restore that was begun later: two at once would leave a mixture of two archives."""
@@ -104,11 +103,6 @@ def _overtaken() -> BackupProblem:
 
 def _all(collections: Collection[str]) -> Sequence[str]:
     return sorted({*collections, *INDEXES} - LEFT_OUT)
-
-
-def _index_model(index: Mapping[str, Any]) -> IndexModel:
-    options = {option: value for option, value in index.items() if option in _INDEX_OPTIONS}
-    return IndexModel(list(index["key"].items()), **options)
 
 
 def _replacement(document: RawBSONDocument) -> ReplaceOne[RawBSONDocument]:

@@ -258,6 +258,20 @@ def test_another_database_is_filled_beside_the_first(app: Flask, mongodb_uri: st
         assert shape(other, name) == shape(app, app.config["PROJECTAPI"].mongodb_database)
 
 
+def test_collections_of_others_come_back_with_their_indexes(app: Flask) -> None:
+    backups, name = app.extensions["projectapi"].backups, app.config["PROJECTAPI"].mongodb_database
+    notes = backups._target_of(name)._database["notes"]
+    notes.insert_one({"text": "Hello"})
+    notes.create_index([("on", 1)], name="unseen", hidden=True, sparse=True)
+    before = shape(app, name)["notes"]
+    done(app, "create")
+
+    done(app, "restore", archives(app)[0].name, "--force")
+
+    assert shape(app, name)["notes"] == before
+    assert notes.count_documents({}) == 1
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "x" * 39, "admin.users", "$x"])
 def test_a_database_must_have_a_proper_name(app: Flask, name: str) -> None:
     done(app, "create")
