@@ -59,8 +59,10 @@ def timeline_to_otio(name: str, state: JsonObject, media: Media | None) -> JsonO
 
 class _Writer:
     def __init__(self, media: Media | None) -> None:
-        self._media = media
         self._rate = (media.frame_rate if media else None) or RATE
+        # One for all clips: a timeline may have a hundred thousand.
+        self._missing = {**_named("MissingReference.1", ""), "available_range": None, "available_image_bounds": None}
+        self._video = _file(media.url, self._range(0.0, media.duration)) if media else None
 
     def tracks(self, layer: JsonObject) -> list[JsonObject]:
         """Return a layer as one track or, when clips overlap, several."""
@@ -111,10 +113,10 @@ class _Writer:
 
     def _reference(self, clip: JsonObject) -> JsonObject:
         if clip["type"] not in _WITH_MEDIA:
-            return _nothing_to_refer_to()
-        if self._media is not None:
-            return _file(self._media.url, self._range(0.0, self._media.duration))
-        return _file(clip["source_path"], None) if clip.get("source_path") else _nothing_to_refer_to()
+            return self._missing
+        if self._video is not None:
+            return self._video
+        return _file(clip["source_path"], None) if clip.get("source_path") else self._missing
 
     def _range(self, start: float, duration: float) -> JsonObject:
         return {"OTIO_SCHEMA": "TimeRange.1", "start_time": self._time(start), "duration": self._time(duration)}
@@ -163,7 +165,3 @@ def _file(url: str, available: JsonObject | None) -> JsonObject:
         "available_range": available,
         "available_image_bounds": None,
     }
-
-
-def _nothing_to_refer_to() -> JsonObject:
-    return {**_named("MissingReference.1", ""), "available_range": None, "available_image_bounds": None}
