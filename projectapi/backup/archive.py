@@ -194,9 +194,11 @@ class ArchiveReader:
         """Return the BSON documents of a member, each whole. Raises BackupProblem for damaged ones."""
         pending = bytearray()
         with readable(self.path), closing(self.chunks(member)) as chunks:
-            # In pieces of a bounded size, for a few bytes may unpack to gigabytes.
             stream = cast(IO[bytes], _Stream(chunks))
-            for data in zstandard.ZstdDecompressor().read_to_iter(stream, write_size=CHUNK_BYTES):
+            # In pieces of a bounded size, for a few bytes may unpack to gigabytes. A stream that gave more than `read_size` at
+            # once would have the library write beyond its memory.
+            sizes = {"read_size": CHUNK_BYTES, "write_size": CHUNK_BYTES}
+            for data in zstandard.ZstdDecompressor().read_to_iter(stream, **sizes):
                 pending += data
                 yield from _taken_from(pending)
             # At their end they are compared with what was written.
@@ -221,13 +223,13 @@ class ArchiveReader:
 
 
 class _Stream:
-    """Pieces of bytes as the stream that `zstandard` reads."""
+    """Pieces of at most `CHUNK_BYTES` as the stream that `zstandard` reads."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
 
     def read(self, _size: int) -> bytes:
-        """Return the next piece, of whatever size, empty at the end."""
+        """Return the next piece, empty at the end."""
         return next(self._chunks, b"")
 
 
