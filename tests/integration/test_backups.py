@@ -24,9 +24,10 @@ from pymongo.errors import AutoReconnect, OperationFailure
 from config import Config
 from projectapi import create_app
 from projectapi.backup.archive import ArchiveReader, ArchiveWriter
+from projectapi.backup.checking import check
 from projectapi.protocols import BackupProblem
 from projectapi.stores import backup_target
-from projectapi.stores.backup_source import MongoBackupSource
+from projectapi.stores.backup_source import MongoBackupSource, missing_revisions
 from tests.harness.backup_world import answers, fill, running_app
 
 ROOT = Path(__file__).parents[2]
@@ -392,6 +393,23 @@ def test_a_connection_that_breaks_while_a_collection_is_made_does_not_stop_a_res
 
     assert broken == ["projects"]
     assert answers(app.test_client(), ids, videos=False) == {k: v for k, v in before.items() if "/media/" not in k}
+
+
+def test_an_archive_is_written_and_checked_in_little_memory_whatever_its_size(tmp_path: Path) -> None:
+    chance = random.Random(11)
+    tracemalloc.start()
+
+    writer = ArchiveWriter(tmp_path / "large.zip")
+    writer.add_documents("notes/000001", (bson.encode({"note": chance.randbytes(1 << 20)}) for _ in range(60)))
+    writer.add_file("media/videos/film.mp4", (chance.randbytes(1 << 20) for _ in range(40)))
+    told = {"collections": {"notes": {}}, "projects": 0, "revisions": 0, "files": 1, "damaged": [], "lostFiles": []}
+    writer.finish(told)
+    check(tmp_path / "large.zip", missing_revisions, no_progress)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (tmp_path / "large.zip").stat().st_size > 100 << 20
+    assert peak < 12 << 20
 
 
 def test_old_archives_of_this_database_go_and_nothing_else(app: Flask, tmp_path: Path) -> None:
