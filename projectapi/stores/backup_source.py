@@ -16,8 +16,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
+import bson
 from bson import ObjectId, json_util
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from pymongo import ASCENDING
@@ -37,7 +38,7 @@ RAW = DEFAULT_RAW_BSON_OPTIONS
 LEFT_OUT = frozenset({METADATA, CONTROL_COLLECTION, JOBS})
 """Collections that speak of this database, disk and these processes, and would say something wrong of others."""
 
-_READ_BYTES = 4 << 20
+_WRITTEN_AT_ONCE_BYTES = 4 << 20
 _PROJECTS_AT_ONCE = 50
 _REVISIONS_AT_ONCE = 200
 _CHANCES = 3
@@ -90,7 +91,7 @@ class MongoBackupSource:
         for chance in range(1, _CHANCES + 1):
             once_more, again = again, []
             for project_id in once_more:
-                found, _ = self._retry.read(partial(_some, projects, {"projectId": project_id, **_NOT_CLAIMED}))
+                found, _ = self._retry.read(partial(_some, projects, {"projectId": project_id, **_NOT_CLAIMED}, most=1))
                 batch = _Batch(revisions, self._retry, found, is_last_chance=chance == _CHANCES)
                 yield batch
                 again += batch.unfinished
@@ -109,7 +110,7 @@ class MongoBackupSource:
         """Return all documents in the order of `key`, as many at a time as may be held in memory."""
         query = conditions
         while True:
-            found, _ = self._retry.read(partial(_some, collection, query, sort=[(key, ASCENDING)], limit=most))
+            found, _ = self._retry.read(partial(_some, collection, query, sort=[(key, ASCENDING)], most=most))
             if not found:
                 return
             yield found
@@ -140,7 +141,7 @@ class _Batch:
         ids = self._retry.read(lambda: [r["_id"] for r in self._revisions.find(of_projects, {"_id": True})])
         while ids:
             asked = {"_id": {"$in": ids[:_REVISIONS_AT_ONCE]}, **of_projects}
-            found, is_all = self._retry.read(partial(_some, self._revisions, asked))
+            found, is_all = self._retry.read(partial(_some, self._revisions, asked, most=_REVISIONS_AT_ONCE))
             got = {revision["_id"] for revision in found}
             # What was asked for and is not there was deleted meanwhile.
             ids = ids[_REVISIONS_AT_ONCE:] if is_all else [i for i in ids if i not in got]
@@ -211,17 +212,12 @@ def _raw_project(project: RawBSONDocument) -> RawProject:
 
 
 def _some(
-    collection: Collection[RawBSONDocument], conditions: Document, **options: Any
+    collection: Collection[RawBSONDocument], conditions: Document, *, most: int, sort: Sequence[tuple[str, int]] | None = None
 ) -> tuple[list[RawBSONDocument], bool]:
-    """Return documents until they take as much memory as they may, and whether these are all."""
-    found, size = [], 0
-    with collection.find(conditions, **options) as cursor:
-        for document in cursor:
-            found.append(document)
-            size += len(document.raw)
-            if size >= _READ_BYTES:
-                return found, False
-    return found, True
+    """Return `most` documents, or as many of them as the server sends at once (16 MiB), and whether these are all."""
+    with collection.find_raw_batches(conditions, sort=sort, limit=most, batch_size=most) as cursor:
+        batch = cast(bytes, next(cursor, b""))
+        return bson.decode_all(batch, RAW), not cursor.alive
 
 
 def _raw(collection: Collection[Document]) -> Collection[RawBSONDocument]:
@@ -249,7 +245,7 @@ def batched_by_size(documents: Iterable[bytes], most: int = 500) -> Iterator[lis
     for document in documents:
         batch.append(document)
         size += len(document)
-        if size >= _READ_BYTES or len(batch) >= most:
+        if size >= _WRITTEN_AT_ONCE_BYTES or len(batch) >= most:
             yield batch
             batch, size = [], 0
     if batch:
