@@ -4,8 +4,8 @@
 
     idempotency_keys/000001.bson.zst      documents, one after the other, as `mongodump` writes them, compressed
     timeline_states/000001.bson.zst       the history of some projects, then
-    projects/000001.bson.zst              these projects
-    media/videos/<uuid>.mp4               media files, before the projects that name them
+    media/videos/<uuid>.mp4               their media files, then
+    projects/000001.bson.zst              these projects; and so on
     manifest.json                         what is in it: collections, and every member with bytes and SHA-256
 
 The members are stored uncompressed (they are compressed already) and any zip program can take them out. The comment at the
@@ -19,13 +19,14 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import zstandard
+from bson.errors import BSONError
 
 from projectapi.project import JsonObject
 from projectapi.protocols import BackupProblem
@@ -35,13 +36,15 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 DOCUMENTS = ".bson.zst"
 
-_SEAL = b"sha256:"
-_SEAL_BYTES = len(_SEAL) + 64
-_CHUNK_BYTES = 1 << 20
-_COMPRESSED_CHUNK_BYTES = 1 << 16
-"""Less at a time, because timelines unpack to many times their size."""
+SEAL = b"sha256:"
+SEAL_BYTES = len(SEAL) + 64
+CHUNK_BYTES = 1 << 20
+_DOCUMENT_MAX_BYTES = (16 << 20) + (16 << 10)
+"""What MongoDB takes of a document, and what it adds to one by itself."""
 _LEVEL = 3
 _MANIFEST_MAX_BYTES = 256 << 20
+_OF_DAMAGED_FILES = (zipfile.BadZipFile, zstandard.ZstdError, NotImplementedError, RuntimeError, EOFError, OSError)
+_OF_UNEXPECTED_CONTENTS = (BSONError, ValueError, KeyError, TypeError, AttributeError)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -71,35 +74,35 @@ class ArchiveWriter:
     def add_documents(self, name: str, documents: Iterable[bytes]) -> Member:
         """Add a member with these BSON documents."""
         counted = _Counted(documents)
-        compressor = zstandard.ZstdCompressor(level=_LEVEL).chunker(chunk_size=_CHUNK_BYTES)
+        compressor = zstandard.ZstdCompressor(level=_LEVEL).chunker(chunk_size=CHUNK_BYTES)
         return self._add(name + DOCUMENTS, _compressed(compressor, counted), counted)
 
     def add_file(self, name: str, chunks: Iterable[bytes]) -> Member:
         """Add a file as a member."""
         return self._add(name, chunks)
 
-    def finish(self, manifest: JsonObject) -> int:
-        """Add the manifest, seal the archive, give it its name, durably; return its size in bytes."""
+    def finish(self, manifest: JsonObject) -> None:
+        """Add the manifest, seal the archive, give it its name, durably."""
         described = {"format": FORMAT, "formatVersion": FORMAT_VERSION, **manifest, "members": list(map(asdict, self.members))}
         self._add(MANIFEST, [json.dumps(described, indent=1).encode()])
-        self._zip.comment = bytes(_SEAL_BYTES)
+        self._zip.comment = bytes(SEAL_BYTES)
         self._zip.close()
-        self._file.seek(-_SEAL_BYTES, os.SEEK_END)
-        self._file.write(_SEAL + self._sealed.hexdigest().encode())
+        self._file.seek(-SEAL_BYTES, os.SEEK_END)
+        self._file.write(SEAL + self._sealed.hexdigest().encode())
         self._file.flush()
         os.fsync(self._file.fileno())
-        size = self._file.tell()
         self._file.close()
         os.rename(self._part, self.path)
         _sync_folder(self.path.parent)
-        return size
 
     def abandon(self) -> None:
         """Delete what was written so far."""
+        self._part.unlink(missing_ok=True)
+        # On a full disk both try once more to write what is left over, and fail again.
         with suppress(OSError, ValueError):
             self._zip.close()
-        self._file.close()
-        self._part.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._file.close()
 
     def _add(self, name: str, chunks: Iterable[bytes], counted: _Counted | None = None) -> Member:
         digest, size = hashlib.sha256(), 0
@@ -144,8 +147,8 @@ class _SealedStream:
         """Write all of `data`."""
         self._file.write(data)
         seen = self._end + bytes(data)
-        self._hash.update(memoryview(seen)[:-_SEAL_BYTES])
-        self._end = seen[-_SEAL_BYTES:]
+        self._hash.update(memoryview(seen)[:-SEAL_BYTES])
+        self._end = seen[-SEAL_BYTES:]
         return len(data)
 
     def flush(self) -> None:
@@ -158,11 +161,11 @@ class _SealedStream:
 
 
 class ArchiveReader:
-    """Reads an archive whose name is `path`; `check_seal` first, unless it only is to be listed."""
+    """Reads an archive whose name is `path`; `checking.check` it first, unless it only is to be listed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with _readable(path):
+        with readable(path):
             self._zip = zipfile.ZipFile(path)
             self.manifest = self._read_manifest()
             self.members = [Member(**member) for member in self.manifest["members"]]
@@ -177,11 +180,11 @@ class ArchiveReader:
             raise BackupProblem(f"{self.path.name} is of a form that this version of projectapi cannot read.")
         return manifest
 
-    def chunks(self, member: Member, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
+    def chunks(self, member: Member) -> Generator[bytes, None, None]:
         """Return the bytes of a member. Raises BackupProblem at their end when they are not those that were written."""
         digest = hashlib.sha256()
-        with _readable(self.path), self._zip.open(member.name) as stream:
-            while data := stream.read(chunk_bytes):
+        with readable(self.path), self._zip.open(member.name) as stream:
+            while data := stream.read(CHUNK_BYTES):
                 digest.update(data)
                 yield data
         if digest.hexdigest() != member.sha256:
@@ -189,12 +192,18 @@ class ArchiveReader:
 
     def documents(self, member: Member) -> Iterator[bytes]:
         """Return the BSON documents of a member, each whole. Raises BackupProblem for damaged ones."""
-        decompressor = zstandard.ZstdDecompressor().decompressobj()
         pending = bytearray()
-        with _readable(self.path):
-            for chunk in self.chunks(member, _COMPRESSED_CHUNK_BYTES):
-                pending += decompressor.decompress(chunk)
+        with readable(self.path), closing(self.chunks(member)) as chunks:
+            stream = cast(IO[bytes], _Stream(chunks))
+            # In pieces of a bounded size, for a few bytes may unpack to gigabytes. A stream that gave more than `read_size` at
+            # once would have the library write beyond its memory.
+            sizes = {"read_size": CHUNK_BYTES, "write_size": CHUNK_BYTES}
+            for data in zstandard.ZstdDecompressor().read_to_iter(stream, **sizes):
+                pending += data
                 yield from _taken_from(pending)
+            # At their end they are compared with what was written.
+            for _ in chunks:
+                pass
         if pending:
             raise BackupProblem(f"{self.path.name} is damaged: {member.name} ends within a document.")
 
@@ -213,30 +222,25 @@ class ArchiveReader:
         self.close()
 
 
-def check_seal(path: Path, progress: Any) -> None:
-    """Compare every byte of an archive with its seal. Raises BackupProblem."""
-    size = path.stat().st_size
-    digest, left = hashlib.sha256(), size - _SEAL_BYTES
-    with path.open("rb") as file:
-        while left > 0 and (data := file.read(min(_CHUNK_BYTES, left))):
-            digest.update(data)
-            left -= len(data)
-            progress(size - left, size)
-        seal = file.read()
-    if seal != _SEAL + digest.hexdigest().encode():
-        raise BackupProblem(f"{path.name} is damaged: its bytes are not those that were written, or some are missing.")
+class _Stream:
+    """Pieces of at most `CHUNK_BYTES` as the stream that `zstandard` reads."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+
+    def read(self, _size: int) -> bytes:
+        """Return the next piece, empty at the end."""
+        return next(self._chunks, b"")
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
     """Turn whatever a damaged or foreign file makes of the libraries into BackupProblem."""
     try:
         yield
     except FileNotFoundError as error:
         raise BackupProblem(f"There is no archive {path}.") from error
-    except (zipfile.BadZipFile, zstandard.ZstdError, NotImplementedError, EOFError, OSError) as error:
-        raise BackupProblem(f"{path.name} is no archive of projectapi, or is damaged.") from error
-    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (*_OF_DAMAGED_FILES, *_OF_UNEXPECTED_CONTENTS) as error:
         raise BackupProblem(f"{path.name} is no archive of projectapi, or is damaged.") from error
 
 
@@ -245,7 +249,7 @@ def _taken_from(pending: bytearray) -> Iterator[bytes]:
     start = 0
     while len(pending) - start >= 4:
         length = int.from_bytes(pending[start : start + 4], "little")
-        if length < 5:
+        if not 5 <= length <= _DOCUMENT_MAX_BYTES:
             raise ValueError("no BSON document")
         if len(pending) - start < length:
             break

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import bson
-from bson.errors import BSONError
 
-from projectapi.backup.archive import DOCUMENTS, ArchiveReader, Member, check_seal
+from projectapi.backup.archive import CHUNK_BYTES, DOCUMENTS, SEAL, SEAL_BYTES, ArchiveReader, Member, readable
 from projectapi.backup.creating import HISTORY, MEDIA, PROJECTS
 from projectapi.project import JsonObject
 from projectapi.protocols import BackupProblem, Progress
@@ -22,10 +22,24 @@ def check(path: Path, missing_revisions: MissingRevisions, progress: Progress) -
     """Return the manifest of an archive that is whole. Raises BackupProblem."""
     if not path.is_file():
         raise BackupProblem(f"There is no archive {path}.")
-    check_seal(path, progress)
-    with ArchiveReader(path) as reader:
+    _check_seal(path, progress)
+    with ArchiveReader(path) as reader, readable(path):
         _Check(reader, missing_revisions).run()
         return reader.manifest
+
+
+def _check_seal(path: Path, progress: Progress) -> None:
+    """Compare every byte of an archive with its seal."""
+    size = path.stat().st_size
+    digest, left = hashlib.sha256(), size - SEAL_BYTES
+    with path.open("rb") as file:
+        while left > 0 and (data := file.read(min(CHUNK_BYTES, left))):
+            digest.update(data)
+            left -= len(data)
+            progress(size - left, size)
+        seal = file.read()
+    if seal != SEAL + digest.hexdigest().encode():
+        raise BackupProblem(f"{path.name} is damaged: its bytes are not those that were written, or some are missing.")
 
 
 class _Check:
@@ -34,12 +48,15 @@ class _Check:
         self._missing_revisions = missing_revisions
         self._members = {member.name: member for member in reader.members}
         self._excused = {*reader.manifest["damaged"], *reader.manifest["lostFiles"]}
+        self._collections = reader.manifest["collections"].keys()
         self._projects = self._revisions = 0
 
     def run(self) -> None:
         """Raise BackupProblem when anything is not as the manifest says."""
         if list(self._reader.names()) != list(self._members):
             self._fail("its manifest does not name what is in it")
+        if not {documents_of(m.name) for m in self._reader.members if m.documents is not None} <= self._collections:
+            self._fail("its manifest does not describe a collection that is in it")
         history: dict[Any, JsonObject] = {}
         for member in self._reader.members:
             if member.documents is None:
@@ -69,9 +86,14 @@ class _Check:
                 self._check_video(project["video"])
 
     def _check_video(self, video: JsonObject) -> None:
-        member = self._members.get(MEDIA + video["path"])
-        if video["path"] not in self._excused and (member is None or member.sha256 != video["sha256"]):
-            self._fail(f"the video {video['path']} is not there, or is another one")
+        self._check_file(video["path"], video["sha256"])
+        if video["thumbnailPath"] is not None:
+            self._check_file(video["thumbnailPath"])
+
+    def _check_file(self, name: str, sha256: str | None = None) -> None:
+        member = self._members.get(MEDIA + name)
+        if name not in self._excused and (member is None or sha256 not in (None, member.sha256)):
+            self._fail(f"the file {name} is not there, or is another one")
 
     def _count(self, member: Member) -> None:
         for _ in self._documents(member):
@@ -79,12 +101,9 @@ class _Check:
 
     def _documents(self, member: Member) -> Iterator[JsonObject]:
         count = 0
-        try:
-            for document in self._reader.documents(member):
-                count += 1
-                yield bson.decode(document)
-        except BSONError as error:
-            raise BackupProblem(f"{self._reader.path.name} is damaged: {member.name} has a document that is none.") from error
+        for document in self._reader.documents(member):
+            count += 1
+            yield bson.decode(document)
         if count != member.documents:
             self._fail(f"{member.name} has {count} documents in the place of {member.documents}")
 

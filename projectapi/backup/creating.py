@@ -6,14 +6,12 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from projectapi.backup.archive import ArchiveWriter
+from projectapi.backup.archive import CHUNK_BYTES, ArchiveWriter
 from projectapi.errors import NotFound
 from projectapi.project import JsonObject
 from projectapi.protocols import BackupSource, Progress, ProjectBatch, RawProject, StoredFile, VideoFiles
 
 PROJECTS, HISTORY, MEDIA = "projects", "timeline_states", "media/"
-
-_CHUNK_BYTES = 1 << 20
 
 
 class Creation:
@@ -29,8 +27,9 @@ class Creation:
         self._damaged: list[str] = []
         self._lost: list[str] = []
 
-    def run(self, *, database: str, version: str, at: datetime) -> int:
-        """Write everything and return the archive's size in bytes. Raises DatabaseUnavailable."""
+    def run(self, *, database: str, version: str, at: datetime) -> None:
+        """Write everything. Raises DatabaseUnavailable and BackupProblem."""
+        self._source.refuse_unfinished()
         collections = self._source.collections()
         for name in collections:
             if name not in (PROJECTS, HISTORY):
@@ -39,6 +38,8 @@ class Creation:
         for number, batch in enumerate(self._source.batches(), 1):
             self._add(batch, f"{number:06}")
             self._progress(self._projects, max(expected, self._projects))
+        # Once more: a restore that was begun meanwhile emptied what was still to be read.
+        self._source.refuse_unfinished()
         manifest: JsonObject = {
             "projectapi": version,
             "database": database,
@@ -51,7 +52,7 @@ class Creation:
             "lostFiles": self._lost,
             "collections": collections,
         }
-        return self._writer.finish(manifest)
+        self._writer.finish(manifest)
 
     def _add(self, batch: ProjectBatch, number: str) -> None:
         self._revisions += self._writer.add_documents(f"{HISTORY}/{number}", batch.revisions()).documents or 0
@@ -80,7 +81,7 @@ class Creation:
         assert self._videos is not None
         path = self._videos.static_path(file.name)
         with path.open("rb") as stream:
-            member = self._writer.add_file(MEDIA + file.name, iter(partial(stream.read, _CHUNK_BYTES), b""))
+            member = self._writer.add_file(MEDIA + file.name, iter(partial(stream.read, CHUNK_BYTES), b""))
         self._kept_files.add(member.name)
         if file.sha256 is not None and member.sha256 != file.sha256:
             # Kept as it is: there is no better one.

@@ -1,4 +1,4 @@
-"""Bringing an archive that was checked back: media files first, history next, and the projects that name them last."""
+"""Bringing an archive that was checked back, in its own order: history and media files before the projects that name them."""
 
 from __future__ import annotations
 

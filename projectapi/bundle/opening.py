@@ -24,7 +24,8 @@ LIMITS: Mapping[str, int] = {
     MANIFEST: _MEBI,
     PROJECT: _MEBI,
     TIMELINE: 32 * _MEBI,
-    OTIO: 128 * _MEBI,
+    # A clip takes some twelve times the room that it has in the timeline.
+    OTIO: 512 * _MEBI,
     TRANSCRIPT: 32 * _MEBI,
     HISTORY: 2048 * _MEBI,
 }
@@ -96,8 +97,11 @@ def _directory_64(file: IO[bytes], end: int) -> tuple[int, int] | None:
     if place != end - _LOCATOR_64.size - _END_64.size:
         raise InvalidBundle
     file.seek(place)
-    fields = _END_64.unpack(file.read(_END_64.size))
-    return fields[7], fields[8]
+    signature, *_, entries, directory, _ = _END_64.unpack(file.read(_END_64.size))
+    # Without its signature the library goes by the other end, which nobody has looked at then.
+    if signature != b"PK\x06\x06":
+        raise InvalidBundle
+    return entries, directory
 
 
 def _check_entries(entries: list[zipfile.ZipInfo], max_video_bytes: int) -> None:

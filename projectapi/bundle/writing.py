@@ -46,7 +46,7 @@ def bundle_of(project: Project, earlier: Iterable[Revision] | None, video: Bundl
     if video is not None:
         chunks = iter(partial(video.file.read, _CHUNK_BYTES), b"")
         # Videos are compressed already.
-        yield from out.add(VIDEO + video.video.original_name, chunks, zipfile.ZIP_STORED)
+        yield from out.add(_name_of(video.video), chunks, zipfile.ZIP_STORED)
     yield from out.finish()
 
 
@@ -126,7 +126,7 @@ def _version_fields(version: Timeline | Revision) -> JsonObject:
 
 
 def _transcript_fields(transcript: Transcript) -> JsonObject:
-    left_out = ("id", "project_id", "tag", "duration", "created_at", "updated_at")
+    left_out = ("id", "project_id", "tag", "created_at", "updated_at")
     rest = {name: getattr(transcript, name) for name in transcript.__slots__ if name not in left_out}
     return {**rest, "created_at": wire_time(transcript.created_at), "updated_at": wire_time(transcript.updated_at)}
 
@@ -134,4 +134,9 @@ def _transcript_fields(transcript: Transcript) -> JsonObject:
 def _media(video: Video | None, bundled: BundledVideo | None) -> Media | None:
     if video is None or bundled is None:
         return None
-    return Media(quote(VIDEO + video.original_name), video.duration, video.frame_rate)
+    return Media(quote(_name_of(video)), video.duration, video.frame_rate)
+
+
+def _name_of(video: Video) -> str:
+    # A colon is no part of a file's name on Windows, and what reads bundles takes it for a drive's.
+    return VIDEO + video.original_name.replace(":", "_")

@@ -58,6 +58,9 @@ class ProjectBatch(Protocol):
 class BackupSource(Protocol):
     """Reads a database out. Every method may raise DatabaseUnavailable."""
 
+    def refuse_unfinished(self) -> None:
+        """Raise BackupProblem for a database that a restore has not finished filling."""
+
     def schema_version(self) -> int | None:
         """Return the schema version of the database, None when it was never set up."""
 
@@ -86,8 +89,8 @@ class BackupTarget(Protocol):
     def begin(self, archive: str, collections: Mapping[str, JsonObject]) -> None:
         """Note that a restore is under way, and make these collections, empty, with their options and indexes."""
 
-    def put(self, collection: str, documents: Iterable[bytes]) -> int:
-        """Store documents, in place of what has the same `_id`, and return their number."""
+    def put(self, collection: str, documents: Iterable[bytes]) -> None:
+        """Store documents, in place of what has the same `_id`."""
 
     def finish(self) -> Sequence[str]:
         """Bring validators and indexes up to date, have caches forget, take the note away; return a line on each step."""

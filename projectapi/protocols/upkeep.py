@@ -1,7 +1,4 @@
-"""What people who run projectapi ask of it: clearing up, the trash, and the shape of the database.
-
-The docstrings of the protocols are their specification, as those in `protocols` are.
-"""
+"""What people who run projectapi ask of it: clearing up, the trash, and the shape of the database."""
 
 from __future__ import annotations
 
@@ -80,7 +77,10 @@ class MigrationReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionStatus:
-    """What a collection looks like: its count is an estimate, its schema versions are None while it is empty."""
+    """What a collection looks like: its count is an estimate, its schema versions are None while it is empty or has none.
+
+    `has_validator` says whether MongoDB checks what is written as this version of projectapi wants it, if it wants that at all.
+    """
 
     name: str
     documents: int

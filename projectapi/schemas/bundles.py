@@ -15,6 +15,7 @@ from projectapi.schemas.transcriptions import TranscriptionUpdate
 
 _VERSION_MAX = 2**53
 _FILES_MAX = 16
+_SHA256 = validate.Regexp(r"[0-9a-f]{64}\Z")
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -40,7 +41,7 @@ class BundledFile(RequestSchema):
 
     name = Text(low=1, high=NAME_MAX * 2, required=True)
     bytes = Count(low=0, required=True)
-    sha256 = fields.String(required=True, validate=validate.Regexp(r"[0-9a-f]{64}\Z"))
+    sha256 = fields.String(required=True, validate=_SHA256)
 
 
 class Manifest(RequestSchema):
@@ -82,6 +83,8 @@ class BundledProject(RequestSchema):
 class BundledTranscript(TranscriptionUpdate):
     """transcript.json"""
 
+    duration = Number(low=0, high=1e9, allow_none=True)
+    video_sha256 = fields.String(allow_none=True, validate=_SHA256)
     version = Count(low=1, high=_VERSION_MAX, required=True)
     created_at = Moment(required=True)
     updated_at = Moment(required=True)

@@ -53,7 +53,7 @@ def mongo_stores(database: Database[Document], retry: Retry, render: Renderer) -
         projects=projects,
         timelines=timelines,
         transcripts=MongoTranscriptStore(documents),
-        imports=MongoProjectImports(documents, revisions, retry),
+        imports=MongoProjectImports(documents, revisions),
         idempotency=MongoIdempotencyStore(database[IDEMPOTENCY_KEYS], retry),
         jobs=MongoJobStore(database[JOBS], retry),
     )

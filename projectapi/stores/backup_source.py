@@ -14,10 +14,11 @@ Requests that were answered (`idempotency_keys`) are read before all projects: w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
+import bson
 from bson import ObjectId, json_util
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from pymongo import ASCENDING
@@ -26,7 +27,7 @@ from pymongo.database import Database
 
 from projectapi.infra.retry import Retry
 from projectapi.project import JsonObject
-from projectapi.protocols import ProjectBatch, RawProject, StoredFile
+from projectapi.protocols import BackupProblem, ProjectBatch, RawProject, StoredFile
 from projectapi.stores.cache import CONTROL_COLLECTION
 from projectapi.stores.collections import IDEMPOTENCY_KEYS, JOBS, PROJECTS, TIMELINE_STATES
 from projectapi.stores.database_info import METADATA, DatabaseInfo
@@ -37,7 +38,7 @@ RAW = DEFAULT_RAW_BSON_OPTIONS
 LEFT_OUT = frozenset({METADATA, CONTROL_COLLECTION, JOBS})
 """Collections that speak of this database, disk and these processes, and would say something wrong of others."""
 
-_READ_BYTES = 4 << 20
+_WRITTEN_AT_ONCE_BYTES = 4 << 20
 _PROJECTS_AT_ONCE = 50
 _REVISIONS_AT_ONCE = 200
 _CHANCES = 3
@@ -52,9 +53,15 @@ class MongoBackupSource:
         self._retry = retry
         self._info = info
 
+    def refuse_unfinished(self) -> None:
+        """See `BackupSource.refuse_unfinished`."""
+        archive = self._info.read().restoring
+        if archive is not None:
+            raise BackupProblem(f"{archive} is being restored into it, or its restoring was cut off: finish that first.")
+
     def schema_version(self) -> int | None:
         """See `BackupSource.schema_version`."""
-        return self._info.version()
+        return self._info.read().schema_version
 
     def count_projects(self) -> int:
         """See `BackupSource.count_projects`."""
@@ -70,21 +77,21 @@ class MongoBackupSource:
 
     def documents(self, collection: str) -> Iterator[bytes]:
         """See `BackupSource.documents`."""
-        for batch in self._walk(_raw(self._database[collection]), "_id", {}):
+        for batch in self._walk(_raw(self._database[collection]), "_id", {}, _behind_of_any_type):
             yield from (bytes(document.raw) for document in batch)
 
     def batches(self) -> Iterator[ProjectBatch]:
         """See `BackupSource.batches`."""
         projects, revisions = _raw(self._database[PROJECTS]), _raw(self._database[TIMELINE_STATES])
         again: list[str] = []
-        for documents in self._walk(projects, "projectId", _NOT_CLAIMED, _PROJECTS_AT_ONCE):
+        for documents in self._walk(projects, "projectId", _NOT_CLAIMED, _behind, _PROJECTS_AT_ONCE):
             batch = _Batch(revisions, self._retry, documents)
             yield batch
             again += batch.unfinished
         for chance in range(1, _CHANCES + 1):
             once_more, again = again, []
             for project_id in once_more:
-                found, _ = self._retry.read(partial(_some, projects, {"projectId": project_id, **_NOT_CLAIMED}))
+                found, _ = self._retry.read(partial(_some, projects, {"projectId": project_id, **_NOT_CLAIMED}, most=1))
                 batch = _Batch(revisions, self._retry, found, is_last_chance=chance == _CHANCES)
                 yield batch
                 again += batch.unfinished
@@ -93,17 +100,21 @@ class MongoBackupSource:
         return [dict(index) for index in self._retry.read(lambda: list(self._database[name].list_indexes()))]
 
     def _walk(
-        self, collection: Collection[RawBSONDocument], key: str, conditions: Document, most: int = 1000
+        self,
+        collection: Collection[RawBSONDocument],
+        key: str,
+        conditions: Document,
+        behind: Callable[[str, Any], Document],
+        most: int = 1000,
     ) -> Iterator[Sequence[RawBSONDocument]]:
         """Return all documents in the order of `key`, as many at a time as may be held in memory."""
-        behind: Document = {}
+        query = conditions
         while True:
-            query = {**conditions, **behind}
-            found, _ = self._retry.read(partial(_some, collection, query, sort=[(key, ASCENDING)], limit=most))
+            found, _ = self._retry.read(partial(_some, collection, query, sort=[(key, ASCENDING)], most=most))
             if not found:
                 return
             yield found
-            behind = {key: {"$gt": found[-1][key]}}
+            query = {**conditions, **behind(key, found[-1][key])}
 
 
 class _Batch:
@@ -130,7 +141,7 @@ class _Batch:
         ids = self._retry.read(lambda: [r["_id"] for r in self._revisions.find(of_projects, {"_id": True})])
         while ids:
             asked = {"_id": {"$in": ids[:_REVISIONS_AT_ONCE]}, **of_projects}
-            found, is_all = self._retry.read(partial(_some, self._revisions, asked))
+            found, is_all = self._retry.read(partial(_some, self._revisions, asked, most=_REVISIONS_AT_ONCE))
             got = {revision["_id"] for revision in found}
             # What was asked for and is not there was deleted meanwhile.
             ids = ids[_REVISIONS_AT_ONCE:] if is_all else [i for i in ids if i not in got]
@@ -182,6 +193,15 @@ def missing_revisions(project: Mapping[str, Any], revisions: Mapping[ObjectId, M
     return needed - revisions.keys()
 
 
+def _behind(key: str, value: Any) -> Document:
+    return {key: {"$gt": value}}
+
+
+def _behind_of_any_type(key: str, value: Any) -> Document:
+    # The plain operator finds values of the same type only, and in collections of others ids may be of several.
+    return {"$expr": {"$gt": [f"${key}", {"$literal": value}]}}
+
+
 def _raw_project(project: RawBSONDocument) -> RawProject:
     video = project["video"]
     files = []
@@ -192,17 +212,12 @@ def _raw_project(project: RawBSONDocument) -> RawProject:
 
 
 def _some(
-    collection: Collection[RawBSONDocument], conditions: Document, **options: Any
+    collection: Collection[RawBSONDocument], conditions: Document, *, most: int, sort: Sequence[tuple[str, int]] | None = None
 ) -> tuple[list[RawBSONDocument], bool]:
-    """Return documents until they take as much memory as they may, and whether these are all."""
-    found, size = [], 0
-    with collection.find(conditions, **options) as cursor:
-        for document in cursor:
-            found.append(document)
-            size += len(document.raw)
-            if size >= _READ_BYTES:
-                return found, False
-    return found, True
+    """Return `most` documents, or as many of them as the server sends at once (16 MiB), and whether these are all."""
+    with collection.find_raw_batches(conditions, sort=sort, limit=most, batch_size=most) as cursor:
+        batch = cast(bytes, next(cursor, b""))
+        return bson.decode_all(batch, RAW), not cursor.alive
 
 
 def _raw(collection: Collection[Document]) -> Collection[RawBSONDocument]:
@@ -230,7 +245,7 @@ def batched_by_size(documents: Iterable[bytes], most: int = 500) -> Iterator[lis
     for document in documents:
         batch.append(document)
         size += len(document)
-        if size >= _READ_BYTES or len(batch) >= most:
+        if size >= _WRITTEN_AT_ONCE_BYTES or len(batch) >= most:
             yield batch
             batch, size = [], 0
     if batch:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from bson.raw_bson import RawBSONDocument
-from pymongo import IndexModel, ReplaceOne
+from pymongo import ReplaceOne
 from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 
@@ -24,8 +23,6 @@ from projectapi.stores.cache import CONTROL_COLLECTION, MongoControlStore, forge
 from projectapi.stores.collections import INDEXES, set_up
 from projectapi.stores.database_info import DatabaseInfo
 from projectapi.stores.documents import Document
-
-_INDEX_OPTIONS = frozenset({"name", "unique", "partialFilterExpression", "expireAfterSeconds", "sparse", "collation"})
 
 
 class MongoBackupTarget:
@@ -44,27 +41,25 @@ class MongoBackupTarget:
 
     def interrupted(self) -> str | None:
         """See `BackupTarget.interrupted`."""
-        return self._info.restoring()
+        return self._info.read().restoring
 
     def begin(self, archive: str, collections: Mapping[str, JsonObject]) -> None:
         """See `BackupTarget.begin`."""
         self._info.begin_restoring(archive, self._name)
         for name in _all(collections):
+            self._check_alone()
             self._retry.repeat(self._database[name].drop)
         self._forget_cached()
         for name, described in collections.items():
             self._make(name, from_json(described["options"]), from_json(described["indexes"]))
 
-    def put(self, collection: str, documents: Iterable[bytes]) -> int:
+    def put(self, collection: str, documents: Iterable[bytes]) -> None:
         """See `BackupTarget.put`."""
         target: MongoCollection[RawBSONDocument] = self._database[collection].with_options(codec_options=RAW)
-        stored = 0
         for batch in batched_by_size(documents):
             self._check_alone()
             writes = [_replacement(RawBSONDocument(document, RAW)) for document in batch]
             self._retry.repeat(partial(target.bulk_write, writes, ordered=False))
-            stored += len(writes)
-        return stored
 
     def finish(self) -> Sequence[str]:
         """See `BackupTarget.finish`."""
@@ -72,23 +67,29 @@ class MongoBackupTarget:
         lines = set_up(self._database, self._timeline)
         self._info.raise_to_latest()
         self._forget_cached()
-        self._info.end_restoring()
+        if not self._info.end_restoring(self._name):
+            raise _overtaken()
         return lines
 
     def _make(self, name: str, options: Document, indexes: Sequence[Document]) -> None:
-        # A repeated attempt finds the collection that the first one made.
         checks = {option: value for option, value in options.items() if option.startswith("validat")}
-        existing = self._retry.read(self._database.list_collection_names)
-        if name not in existing:
-            self._retry.repeat(partial(self._database.create_collection, name, check_exists=False, **checks))
-        models = [_index_model(index) for index in indexes if index["name"] != "_id_"]
-        if models:
-            self._retry.repeat(partial(self._database[name].create_indexes, models))
+
+        def create() -> None:
+            # An attempt that is repeated finds the collection that the first one made.
+            if name not in self._database.list_collection_names():
+                self._database.create_collection(name, check_exists=False, **checks)
+
+        self._retry.repeat(create)
+        # As the server listed them: what the driver knows of indexes is not all that there is in collections of others.
+        listed = [{option: index[option] for option in index if option not in ("v", "ns")} for index in indexes]
+        wanted = [index for index in listed if index["name"] != "_id_"]
+        if wanted:
+            self._retry.repeat(partial(self._database.command, "createIndexes", name, indexes=wanted))
 
     def _check_alone(self) -> None:
         """Give way to a restore that was begun later: two at once would leave a mixture of two archives."""
-        if self._info.restorer() != self._name:
-            raise BackupProblem("Another restore into this database was begun meanwhile, so this one has stopped.")
+        if self._info.read().restorer != self._name:
+            raise _overtaken()
 
     def _forget_cached(self) -> None:
         control = MongoControlStore(self._database[CONTROL_COLLECTION])
@@ -96,13 +97,12 @@ class MongoBackupTarget:
             forget_everything(control)
 
 
+def _overtaken() -> BackupProblem:
+    return BackupProblem("Another restore into this database was begun meanwhile, so this one has stopped.")
+
+
 def _all(collections: Collection[str]) -> Sequence[str]:
     return sorted({*collections, *INDEXES} - LEFT_OUT)
-
-
-def _index_model(index: Mapping[str, Any]) -> IndexModel:
-    options = {option: value for option, value in index.items() if option in _INDEX_OPTIONS}
-    return IndexModel(list(index["key"].items()), **options)
 
 
 def _replacement(document: RawBSONDocument) -> ReplaceOne[RawBSONDocument]:

@@ -88,12 +88,13 @@ def _nullable(kind: str, **limits: Any) -> Document:
 
 
 def validators(timeline: Document) -> dict[str, Document]:
-    """Return each collection's `$jsonSchema`; `timeline` is the part that describes a timeline's state."""
+    """Return the `$jsonSchema` of each collection that has one; `timeline` is the part that describes a timeline's state."""
     claimed = {"purgeClaimed": {"bsonType": "bool"}}
     leaving = {"discardedAt": _nullable("date"), "orphanedAt": {"bsonType": "date"}}
     return {
         PROJECTS: _strict(_project_fields(timeline), optional=claimed),
         TIMELINE_STATES: _strict(_revision_fields(), optional=leaving),
+        JOBS: _job_validator(),
     }
 
 
@@ -177,7 +178,7 @@ def set_up(database: Database[Document], timeline: Document) -> Sequence[str]:
     report = []
     with translated():
         existing = set(database.list_collection_names())
-        checks = {**validators(timeline), JOBS: _job_validator()}
+        checks = validators(timeline)
         for name, indexes in INDEXES.items():
             if name in checks:
                 report.append(_set_up_validator(database, name, checks[name], name in existing))

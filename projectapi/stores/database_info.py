@@ -6,6 +6,7 @@ It has the newest shape that was written to the database, and the note that a ba
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pymongo.collection import Collection
@@ -23,6 +24,19 @@ _RESTORER = "restorer"
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseNotes:
+    """What a database says of itself.
+
+    `schema_version` is that of the newest program that set it up, None before any did. `restoring` is the name of the archive
+    whose restoring was begun and not finished, `restorer` who began with it; both are None when none was.
+    """
+
+    schema_version: int | None
+    restoring: str | None
+    restorer: str | None
+
+
 class DatabaseInfo:
     """Reads and raises the database's own schema version, and keeps the note that a backup is being restored into it."""
 
@@ -31,42 +45,29 @@ class DatabaseInfo:
         self._retry = retry
         self._latest = latest
 
-    def version(self) -> int | None:
-        """Return the schema version of the newest program that set up the database, None before any did."""
-        version: int | None = self._read().get("schemaVersion")
-        return version
+    def read(self) -> DatabaseNotes:
+        """Return what is noted, by one small read."""
+        found = self._retry.read(lambda: self._collection.find_one({"_id": _ID})) or {}
+        return DatabaseNotes(found.get("schemaVersion"), found.get(_RESTORING), found.get(_RESTORER))
 
     def refuse_newer(self) -> None:
         """Raise DatabaseTooNew when this program is older than the database, and RestoreUnderWay."""
-        found = self._read()
-        if _RESTORING in found:
+        found = self.read()
+        if found.restoring is not None:
             raise RestoreUnderWay
-        version = found.get("schemaVersion")
-        if version is not None and version > self._latest:
-            raise DatabaseTooNew.found(version, self._latest)
-
-    def restoring(self) -> str | None:
-        """Return the name of the archive whose restoring was begun and not finished, None when there is none."""
-        name: str | None = self._read().get(_RESTORING)
-        return name
+        if found.schema_version is not None and found.schema_version > self._latest:
+            raise DatabaseTooNew.found(found.schema_version, self._latest)
 
     def begin_restoring(self, archive: str, restorer: str) -> None:
         """Note that this archive is being restored, by whom, into the database, which is not whole until `end_restoring`."""
         update = {"$set": {_RESTORING: archive, _RESTORER: restorer}}
         self._retry.repeat(lambda: self._collection.update_one({"_id": _ID}, update, upsert=True))
 
-    def restorer(self) -> str | None:
-        """Return who began with the restoring that is under way, None when none is."""
-        name: str | None = self._read().get(_RESTORER)
-        return name
-
-    def end_restoring(self) -> None:
-        """Note that the database is whole."""
+    def end_restoring(self, restorer: str) -> bool:
+        """Note that the database is whole, and return True, unless another restoring was begun after this one's."""
         update = {"$unset": {_RESTORING: "", _RESTORER: ""}}
-        self._retry.repeat(lambda: self._collection.update_one({"_id": _ID}, update))
-
-    def _read(self) -> Document:
-        return self._retry.read(lambda: self._collection.find_one({"_id": _ID})) or {}
+        self._retry.repeat(lambda: self._collection.update_one({"_id": _ID, _RESTORER: restorer}, update))
+        return self.read().restorer is None
 
     def raise_to_latest(self) -> None:
         """Note that this program writes to the database from now on, so that older ones leave it alone."""

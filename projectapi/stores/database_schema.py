@@ -11,7 +11,7 @@ from projectapi.protocols import CollectionStatus, DatabaseSchema, DatabaseStatu
 from projectapi.stores.collections import INDEXES, set_up, validators
 from projectapi.stores.database_info import METADATA, DatabaseInfo
 from projectapi.stores.documents import Document
-from projectapi.stores.migrations import MIGRATIONS, Migrations
+from projectapi.stores.migrations import MIGRATED, MIGRATIONS, Migrations
 from projectapi.stores.migrator import Migrator
 
 
@@ -49,21 +49,19 @@ class MongoDatabaseSchema(DatabaseSchema):
 
     def versions(self) -> SchemaVersions:
         """See `DatabaseSchema.versions`."""
-        return SchemaVersions(
-            code=self._migrations.latest, database=self._info.version(), restoring=self._info.restoring()
-        )
+        found = self._info.read()
+        return SchemaVersions(code=self._migrations.latest, database=found.schema_version, restoring=found.restoring)
 
     def status(self) -> DatabaseStatus:
         """See `DatabaseSchema.status`."""
-        expected = validators(self._timeline)
+        expected, notes = validators(self._timeline), self._info.read()
         found = self._retry.read(lambda: {c["name"]: c.get("options", {}) for c in self._database.list_collections()})
         return DatabaseStatus(
             code_version=self._migrations.latest,
-            database_version=self._info.version(),
-            restoring=self._info.restoring(),
+            database_version=notes.schema_version,
+            restoring=notes.restoring,
             collections=[
-                self._collection_status(name, found.get(name, {}).get("validator") == validator)
-                for name, validator in expected.items()
+                self._collection_status(name, found.get(name, {}).get("validator") == expected.get(name)) for name in INDEXES
             ],
         )
 
@@ -77,12 +75,14 @@ class MongoDatabaseSchema(DatabaseSchema):
             documents=self._retry.read(collection.estimated_document_count),
             lowest_version=self._schema_version_at_end(name, 1),
             highest_version=self._schema_version_at_end(name, -1),
-            to_migrate=self._migrator.outstanding(name),
+            to_migrate=self._migrator.outstanding(name) if name in MIGRATED else 0,
             has_validator=has_validator,
             missing_indexes=missing,
         )
 
     def _schema_version_at_end(self, name: str, direction: int) -> int | None:
+        if name not in MIGRATED:
+            return None
         collection, field = self._database[name], "schemaVersion"
         found = self._retry.read(lambda: collection.find_one({}, {field: True}, sort=[(field, direction)]))
         return None if found is None else int(found[field])

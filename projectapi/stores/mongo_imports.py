@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from bson import ObjectId
-from pymongo.errors import DuplicateKeyError
 
 from projectapi.database_budget import database_budget
-from projectapi.infra.retry import Retry
 from projectapi.project import Project, TimelineSave, Video, id_from_write, new_id, new_write_id, now
 from projectapi.protocols import ImportedProject, ImportedVersion, ProjectImports
 from projectapi.stores.documents import Document, document_from_video, new_project_document, project_from_document
 from projectapi.stores.project_documents import ProjectDocuments
 from projectapi.stores.proposals import propose_state
-from projectapi.stores.revision_documents import RevisionDocuments, new_revision_document
+from projectapi.stores.revision_documents import RevisionDocuments, new_head, new_revision_document
 from projectapi.stores.transcript_documents import values_to_store
 
 AnnounceCreation = Callable[[str, str], AbstractContextManager[object]]
@@ -42,17 +40,15 @@ class MongoProjectImports(ProjectImports):
         self,
         projects: ProjectDocuments,
         revisions: RevisionDocuments,
-        retry: Retry,
         announce: AnnounceCreation = _unannounced,
     ) -> None:
         self._projects = projects
         self._revisions = revisions
-        self._retry = retry
         self._announce = announce
 
     def announced_by(self, announce: AnnounceCreation) -> MongoProjectImports:
         """Return the same store, which announces every new project."""
-        return MongoProjectImports(self._projects, self._revisions, self._retry, announce)
+        return MongoProjectImports(self._projects, self._revisions, announce)
 
     def import_project(
         self,
@@ -82,19 +78,7 @@ class MongoProjectImports(ProjectImports):
         with database_budget(None):
             document |= self._write_history(project_id, mark, versions)
         with self._announce(project_id, owner):
-            return project_from_document(self._insert(document))
-
-    def _insert(self, document: Document) -> Document:
-        collection, key = self._projects.collection, {"projectId": document["projectId"]}
-
-        def insert() -> Document:
-            # Nobody else has this id: a duplicate is this very import.
-            with suppress(DuplicateKeyError):
-                collection.insert_one(document)
-                return document
-            return collection.find_one(key) or document
-
-        return self._retry.write(insert, lambda: collection.find_one(key))
+            return project_from_document(self._projects.insert(document))
 
     def _write_history(self, project_id: str, mark: str, versions: Iterable[ImportedVersion]) -> Document:
         """Store the versions and return the project's fields that point to the last of them; none without versions."""
@@ -107,31 +91,26 @@ class MongoProjectImports(ProjectImports):
     def _write_version(
         self, project_id: str, mark: str, version: ImportedVersion, previous: Document
     ) -> tuple[Document, Document]:
-        proposal = propose_state(TimelineSave(state=version.state))
-        deltas = previous.get("keyframeDeltas", 0)
-        encoded = self._revisions.encoded(project_id, proposal.raw, previous.get("keyframe"), deltas)
-        stands_alone = encoded.kind == "full"
+        save = TimelineSave(
+            state=version.state,
+            description=version.description,
+            change_summary=version.change_summary,
+            saved_by=version.created_by,
+        )
+        proposal = propose_state(save)
+        encoded = self._revisions.encoded(project_id, proposal, previous)
         revision_id = _revision_id(mark, version.version)
-        head: Document = {
-            "_id": revision_id,
-            "tag": str(revision_id)[:16],
-            "description": version.description,
-            "changeSummary": version.change_summary,
-            "createdBy": version.created_by,
-            "createdAt": version.created_at,
-            "updatedAt": version.updated_at,
-            "sha256": proposal.sha256,
-            "hasEscapedKeys": proposal.has_escaped_keys,
-            "keyframe": revision_id if stands_alone else previous["keyframe"],
-            "keyframeDeltas": 0 if stands_alone else deltas + 1,
-        }
-        revision = new_revision_document(
-            head,
+        head = new_head(
+            proposal,
             encoded,
-            project_id=project_id,
-            version=version.version,
-            parent=previous.get("_id"),
-            keyframe=head["keyframe"],
+            previous,
+            revision_id=revision_id,
+            tag=str(revision_id)[:16],
+            created_at=version.created_at,
+            updated_at=version.updated_at,
+        )
+        revision = new_revision_document(
+            head, encoded, project_id=project_id, version=version.version, parent=previous.get("_id")
         )
         self._revisions.write({**revision, "committed": True})
         return head, {**proposal.values, "timelineVersion": version.version, "timelineHead": head}

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 
 from pymongo import ASCENDING, DESCENDING
-from pymongo.errors import DuplicateKeyError
 
 from projectapi.errors import PreconditionFailed, Unavailable
 from projectapi.infra.retry import Retry
@@ -57,16 +55,7 @@ class MongoProjectStore(ProjectStore):
         project_id = id_from_write(mark) if write_id else new_id()
         document = new_project_document(project_id=project_id, name=name, description=description, owner=owner, at=now())
         document |= {"lastWrite": mark, "recentWrites": [mark]}
-
-        def insert() -> Document:
-            # Nobody else has this id: a duplicate is this very write, sent before or repeated by the driver.
-            with suppress(DuplicateKeyError):
-                self._collection.insert_one(document)
-                return document
-            return self._collection.find_one({"projectId": project_id}) or document
-
-        stored = self._retry.write(insert, lambda: self._collection.find_one({"projectId": project_id}))
-        return project_from_document(stored)
+        return project_from_document(self._documents.insert(document))
 
     def get_project(self, key: ProjectKey) -> Project:
         """See `ProjectStore.get_project`."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NoReturn
 
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
 
 from projectapi.errors import PreconditionFailed, ProjectNotCarriedOver, ProjectNotFound
 from projectapi.infra.retry import Retry
@@ -31,6 +33,19 @@ class ProjectDocuments:
         if document is None:
             raise_not_found(key)
         return upgrade_project(document)
+
+    def insert(self, document: Document) -> Document:
+        """Store a new project under an id that nobody else has, and return its document as it is by now."""
+        conditions = {"projectId": document["projectId"]}
+
+        def insert() -> Document:
+            # A duplicate is this very write, sent before or repeated by the driver.
+            with suppress(DuplicateKeyError):
+                self.collection.insert_one(document)
+                return document
+            return self.collection.find_one(conditions) or document
+
+        return self.retry.write(insert, lambda: self.collection.find_one(conditions))
 
     def change(
         self,

@@ -23,6 +23,7 @@ from projectapi.infra.retry import Retry
 from projectapi.project import SCHEMA_VERSION, JsonObject, Revision, Timeline
 from projectapi.stores.documents import Document
 from projectapi.stores.migrations import upgrade_revision
+from projectapi.stores.proposals import Proposal
 from projectapi.timeline.revisions import EncodedState, Keyframe, decode, encode_next, load_state
 
 _KEYFRAME_CACHE_BYTES = 32 * 2**20
@@ -112,17 +113,18 @@ class RevisionDocuments:
         conditions = {"_id": revision_id, "projectId": project_id}
         self._retry.repeat(lambda: self.collection.update_one(conditions, {"$set": values}))
 
-    def encoded(self, project_id: str, state: bytes, keyframe: ObjectId | None, deltas: int) -> EncodedState:
-        """Return the compressed form of a state, standing alone or on `keyframe`, on which `deltas` revisions stand already."""
-        return encode_next(state, self._base(project_id, keyframe, deltas) if keyframe else None)
+    def encoded(self, project_id: str, proposal: Proposal, previous: Document) -> EncodedState:
+        """Return the compressed form of a proposed state, standing alone or on the keyframe of the head before it."""
+        keyframe = self._base(project_id, previous) if previous else None
+        return encode_next(proposal.raw, keyframe, sha256=proposal.sha256)
 
     def decoded(self, document: Document) -> JsonObject:
         """Return the state of a revision, exactly as it was saved."""
         return cast(JsonObject, load_state(self._raw(document)))
 
-    def _base(self, project_id: str, keyframe: ObjectId, deltas: int) -> Keyframe | None:
+    def _base(self, project_id: str, head: Document) -> Keyframe | None:
         try:
-            return Keyframe(self._keyframe(project_id, keyframe), deltas)
+            return Keyframe(self._keyframe(project_id, head["keyframe"]), head["keyframeDeltas"])
         except (TimelineVersionNotFound, HistoryDamaged):
             # Whatever became of older versions, the next one must be saved: it stands alone.
             return None
@@ -153,8 +155,35 @@ class RevisionDocuments:
         return raw
 
 
+def new_head(
+    proposal: Proposal,
+    encoded: EncodedState,
+    previous: Document,
+    *,
+    revision_id: ObjectId,
+    tag: str,
+    created_at: datetime,
+    updated_at: datetime,
+) -> Document:
+    """Return what a project says of the version that `proposal` makes; `previous` is the head before, empty for the first."""
+    stands_alone = encoded.kind == "full"
+    return {
+        "_id": revision_id,
+        "tag": tag,
+        "description": proposal.save.description,
+        "changeSummary": proposal.save.change_summary,
+        "createdBy": proposal.save.saved_by,
+        "createdAt": created_at,
+        "updatedAt": updated_at,
+        "sha256": proposal.sha256,
+        "hasEscapedKeys": proposal.has_escaped_keys,
+        "keyframe": revision_id if stands_alone else previous["keyframe"],
+        "keyframeDeltas": 0 if stands_alone else previous["keyframeDeltas"] + 1,
+    }
+
+
 def new_revision_document(
-    head: Document, encoded: EncodedState, *, project_id: str, version: int, parent: ObjectId | None, keyframe: ObjectId
+    head: Document, encoded: EncodedState, *, project_id: str, version: int, parent: ObjectId | None
 ) -> Document:
     """Return the document of a revision that is not committed yet; `head` is what the project will say of it."""
     return {
@@ -170,7 +199,7 @@ def new_revision_document(
         "updatedAt": head["updatedAt"],
         "schemaVersion": SCHEMA_VERSION,
         "encoding": encoded.kind,
-        "keyframe": keyframe,
+        "keyframe": head["keyframe"],
         "rawBytes": encoded.raw_bytes,
         "sha256": encoded.sha256,
         "state": Binary(encoded.data),

@@ -15,10 +15,7 @@ def _silent() -> Diagnosis:
     return fail("MongoDB did not let it be looked at", "See what this command says about MongoDB and the user's rights.")
 
 
-class Indexes:
-    """Whether every index is there."""
-
-    name = "indexes"
+class _ShapeExamination:
     needs = MONGODB
 
     def __init__(self, schema: DatabaseSchema) -> None:
@@ -26,29 +23,35 @@ class Indexes:
 
     def examine(self) -> Diagnosis:
         """See `Examination.examine`."""
-        status = _status(self._schema)
-        if status is None:
+        try:
+            with within(LOOK_SECONDS):
+                status = self._schema.status()
+        except ProjectApiError:
             return _silent()
+        return self._judged(status)
+
+    def _judged(self, status: DatabaseStatus) -> Diagnosis:
+        raise NotImplementedError
+
+
+class Indexes(_ShapeExamination):
+    """Whether every index is there."""
+
+    name = "indexes"
+
+    def _judged(self, status: DatabaseStatus) -> Diagnosis:
         missing = [f"{one.name}.{index}" for one in status.collections for index in one.missing_indexes]
         if missing:
             return fail(f"missing: {', '.join(missing)}", _SET_UP)
         return ok("in place")
 
 
-class Validators:
+class Validators(_ShapeExamination):
     """Whether MongoDB itself checks what is written."""
 
     name = "validators"
-    needs = MONGODB
 
-    def __init__(self, schema: DatabaseSchema) -> None:
-        self._schema = schema
-
-    def examine(self) -> Diagnosis:
-        """See `Examination.examine`."""
-        status = _status(self._schema)
-        if status is None:
-            return _silent()
+    def _judged(self, status: DatabaseStatus) -> Diagnosis:
         if lacking := [one.name for one in status.collections if not one.has_validator]:
             found = f"missing or of another version: {', '.join(lacking)}"
             return warn(found, "Run `flask db init` once as a user with the role dbAdmin; until then only the API checks.")
@@ -74,11 +77,3 @@ class SchemaVersion:
         if finding.state is State.HEALTHY:
             return ok(found)
         return (fail if finding.state is State.UNHEALTHY else warn)(found, finding.advice)
-
-
-def _status(schema: DatabaseSchema) -> DatabaseStatus | None:
-    try:
-        with within(LOOK_SECONDS):
-            return schema.status()
-    except ProjectApiError:
-        return None

@@ -31,7 +31,7 @@ from projectapi.stores.project_documents import (
     unmarked,
 )
 from projectapi.stores.proposals import Proposal, adds_nothing
-from projectapi.stores.revision_documents import RevisionDocuments, new_revision_document, timeline_from_revision
+from projectapi.stores.revision_documents import RevisionDocuments, new_head, new_revision_document, timeline_from_revision
 
 HEAD = {
     "schemaVersion": True,
@@ -98,7 +98,8 @@ class TimelineWriter:
             if write_id and before is not None and (noted := self._noted_before(key, mark)):
                 return noted
             if before is None:
-                self._revisions.remove(key.id, revision_id)
+                if write_id or race:
+                    self._revisions.remove(key.id, revision_id)
                 self.explain_miss(key)
             proposal = propose(before)
             if adds_nothing(proposal, before):
@@ -186,26 +187,10 @@ class TimelineWriter:
     ) -> Timeline | None:
         """Write the revision, then move the project's pointer to it; None when somebody else was quicker."""
         previous = before["timelineHead"] or {}
-        deltas = previous.get("keyframeDeltas", 0)
-        encoded = self._revisions.encoded(key.id, proposal.raw, previous.get("keyframe"), deltas)
-        stands_alone = encoded.kind == "full"
+        encoded = self._revisions.encoded(key.id, proposal, previous)
         version, at = before["timelineVersion"] + 1, now()
-        head: Document = {
-            "_id": revision_id,
-            "tag": mark,
-            "description": proposal.save.description,
-            "changeSummary": proposal.save.change_summary,
-            "createdBy": proposal.save.saved_by,
-            "createdAt": at,
-            "updatedAt": at,
-            "sha256": proposal.sha256,
-            "hasEscapedKeys": proposal.has_escaped_keys,
-            "keyframe": revision_id if stands_alone else previous["keyframe"],
-            "keyframeDeltas": 0 if stands_alone else deltas + 1,
-        }
-        document = new_revision_document(
-            head, encoded, project_id=key.id, version=version, parent=previous.get("_id"), keyframe=head["keyframe"]
-        )
+        head = new_head(proposal, encoded, previous, revision_id=revision_id, tag=mark, created_at=at, updated_at=at)
+        document = new_revision_document(head, encoded, project_id=key.id, version=version, parent=previous.get("_id"))
         self._revisions.write(document)
         metrics.REVISION_BYTES.labels(encoded.kind).observe(len(encoded.data))
         unsettled = [*self._settled_down(key.id, before["unsettledRevisions"]), revision_id]

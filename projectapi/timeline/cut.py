@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from projectapi.project import Segment
-
-JsonObject = dict[str, Any]
+from projectapi.project import JsonObject, Segment
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ as that takes. Times are exact, so their values are not always whole frames.
 
 from __future__ import annotations
 
+import heapq
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-JsonObject = dict[str, Any]
+from projectapi.project import JsonObject
 
 RATE = 25.0
 """Frames per second where the video's own rate is not known."""
@@ -58,8 +59,10 @@ def timeline_to_otio(name: str, state: JsonObject, media: Media | None) -> JsonO
 
 class _Writer:
     def __init__(self, media: Media | None) -> None:
-        self._media = media
         self._rate = (media.frame_rate if media else None) or RATE
+        # One for all clips: a timeline may have a hundred thousand.
+        self._missing = {**_named("MissingReference.1", ""), "available_range": None, "available_image_bounds": None}
+        self._video = _file(media.url, self._range(0.0, media.duration)) if media else None
 
     def tracks(self, layer: JsonObject) -> list[JsonObject]:
         """Return a layer as one track or, when clips overlap, several."""
@@ -110,16 +113,18 @@ class _Writer:
 
     def _reference(self, clip: JsonObject) -> JsonObject:
         if clip["type"] not in _WITH_MEDIA:
-            return _nothing_to_refer_to()
-        if self._media is not None:
-            return _file(self._media.url, self._range(0.0, self._media.duration))
-        return _file(clip["source_path"], None) if clip.get("source_path") else _nothing_to_refer_to()
+            return self._missing
+        if self._video is not None:
+            return self._video
+        return _file(clip["source_path"], None) if clip.get("source_path") else self._missing
 
     def _range(self, start: float, duration: float) -> JsonObject:
         return {"OTIO_SCHEMA": "TimeRange.1", "start_time": self._time(start), "duration": self._time(duration)}
 
     def _time(self, seconds: float) -> JsonObject:
-        return {"OTIO_SCHEMA": "RationalTime.1", "rate": float(self._rate), "value": float(seconds * self._rate)}
+        # JSON has no infinity, and a reader does not take null for one.
+        value = min(max(float(seconds * self._rate), -sys.float_info.max), sys.float_info.max)
+        return {"OTIO_SCHEMA": "RationalTime.1", "rate": float(self._rate), "value": value}
 
 
 def _placed(clip: JsonObject) -> _Placed:
@@ -131,14 +136,21 @@ def _placed(clip: JsonObject) -> _Placed:
 
 
 def _lanes(clips: Iterable[_Placed]) -> list[list[_Placed]]:
-    """Spread clips, in the order of their starts, over as few lanes as it takes for none to overlap."""
+    """Spread clips, in the order of their starts, over as few lanes as it takes for none to overlap: each to the first free."""
     lanes: list[list[_Placed]] = []
+    # Two heaps, because a hundred thousand clips may all lie at one place: to look through all lanes for each would take hours.
+    free: list[int] = []
+    occupied: list[tuple[float, int]] = []
     for clip in clips:
-        free = next((lane for lane in lanes if clip.start >= lane[-1].end - _TOLERANCE_SECONDS), None)
-        if free is None:
-            lanes.append([clip])
+        while occupied and clip.start >= occupied[0][0] - _TOLERANCE_SECONDS:
+            heapq.heappush(free, heapq.heappop(occupied)[1])
+        if free:
+            lane = heapq.heappop(free)
+            lanes[lane].append(clip)
         else:
-            free.append(clip)
+            lane = len(lanes)
+            lanes.append([clip])
+        heapq.heappush(occupied, (clip.end, lane))
     return lanes
 
 
@@ -153,7 +165,3 @@ def _file(url: str, available: JsonObject | None) -> JsonObject:
         "available_range": available,
         "available_image_bounds": None,
     }
-
-
-def _nothing_to_refer_to() -> JsonObject:
-    return {**_named("MissingReference.1", ""), "available_range": None, "available_image_bounds": None}

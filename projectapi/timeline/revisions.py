@@ -60,30 +60,30 @@ def load_state(state: bytes) -> Any:
         raise HistoryDamaged from error
 
 
-def encode(state: bytes, base: bytes | None = None) -> EncodedState:
-    """Pack a state's JSON, in full or, when a base is given, as what differs from the base."""
+def encode(state: bytes, base: bytes | None = None, *, sha256: str | None = None) -> EncodedState:
+    """Pack a state's JSON, in full or, when a base is given, as what differs from the base; `sha256` if it is known already."""
     compressor = _full_compressor() if base is None else _delta_compressor(base, len(state))
     return EncodedState(
         kind="full" if base is None else "delta",
         data=compressor.compress(state),
         raw_bytes=len(state),
-        sha256=hashlib.sha256(state).hexdigest(),
+        sha256=sha256 or hashlib.sha256(state).hexdigest(),
     )
 
 
-def encode_next(state: bytes, keyframe: Keyframe | None) -> EncodedState:
+def encode_next(state: bytes, keyframe: Keyframe | None, *, sha256: str | None = None) -> EncodedState:
     """Pack the next revision as a delta of the keyframe or, when that does not pay, as a new keyframe.
 
     A new keyframe is due without one, every `KEYFRAME_EVERY` revisions, and when the delta has more than half of the bytes
     of the full form: from there on deltas against the old keyframe would only grow.
     """
     if keyframe is None or keyframe.deltas >= KEYFRAME_EVERY - 1:
-        return encode(state)
-    delta = encode(state, keyframe.state)
+        return encode(state, sha256=sha256)
+    delta = encode(state, keyframe.state, sha256=sha256)
     # No full form of a timeline gets near one part in 64 of its JSON: do not pack the state twice to learn that.
     if len(delta.data) * 128 <= len(state):
         return delta
-    full = encode(state)
+    full = encode(state, sha256=delta.sha256)
     return delta if len(delta.data) * 2 <= len(full.data) else full
 
 

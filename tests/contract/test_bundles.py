@@ -19,7 +19,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from projectapi.bundle.opening import LIMITS
+from projectapi.project import ProjectKey
+from projectapi.schemas.json_body import MAX_CONTAINERS
 from projectapi.stores.mongo_idempotency import MongoIdempotencyStore
+from projectapi.timeline.otio import Media, timeline_to_otio
+from projectapi.transcript import RecognisedSpeech
 from tests.conftest import AppMaker
 from tests.contract.calls import UNKNOWN_ID, create_project, files_below, history, save, upload, video_of
 from tests.contract.shapes import JsonObject, assert_success
@@ -182,6 +187,46 @@ def test_its_timeline_opens_in_other_editors(client: FlaskClient, tmp_path: Path
     assert (tmp_path / "video" / "my film.mp4").read_bytes() == small_mp4_bytes()
 
 
+def test_a_transcript_still_tells_of_its_video_and_of_no_other(app: Flask, client: FlaskClient, elsewhere: FlaskClient) -> None:
+    there = create_project(client)
+    upload(client, there, small_mp4_bytes())
+    original = app.extensions["projectapi"].projects.get_project(ProjectKey(there)).video.sha256
+    words = [{"text": "so", "start": 0.1, "end": 0.4, "confidence": 0.9, "is_filler": True}]
+    heard = RecognisedSpeech(
+        words=words, language="en", model_used="tiny", processing_time=0.5, duration=3.0, video_sha256=original
+    )
+    app.extensions["projectapi"].transcripts.store_recognised(ProjectKey(there), heard)
+
+    here = assert_success(send(elsewhere, export(client, there, "?video=1")))["_id"]
+
+    transcript = elsewhere.application.extensions["projectapi"].transcripts.get_transcript(ProjectKey(here))
+    assert (transcript.tells_of(original), transcript.tells_of("0" * 64), transcript.duration) == (True, False, 3.0)
+
+
+def test_a_video_whose_name_is_none_on_other_systems_gets_one_that_is(
+    client: FlaskClient, elsewhere: FlaskClient, tmp_path: Path
+) -> None:
+    there = create_project(client)
+    upload(client, there, small_mp4_bytes(), name="12:30 interview.mp4")
+    save(client, there, make_state(make_clip("a")))
+    bundle = export(client, there, "?video=1")
+
+    here = assert_success(send(elsewhere, bundle))["_id"]
+
+    assert video_of(elsewhere, here) == video_of(client, there)
+    [clip] = json.loads(files_of(bundle)["timeline.otio"])["tracks"]["children"][0]["children"]
+    assert clip["media_references"]["DEFAULT_MEDIA"]["target_url"] == "video/12_30%20interview.mp4"
+
+
+def test_the_largest_timeline_that_can_be_saved_can_be_brought_back() -> None:
+    clips = [make_clip(f"clip-{number}", start_time=number * 1.23456, duration=1.23456) for number in range(100)]
+    video = Media(f"video/{'x' * 50}.mp4", 12.3456789, 30_000 / 1001)
+
+    per_clip = len(json.dumps(timeline_to_otio("Film", make_state(*clips), video), separators=(",", ":"))) / len(clips)
+
+    assert per_clip * MAX_CONTAINERS < LIMITS["timeline.otio"]
+
+
 def test_a_bundle_has_a_name_that_people_recognise(client: FlaskClient) -> None:
     project_id = create_project(client, "Ferien / 2026: \"Meer\"")
 
@@ -298,6 +343,14 @@ def millions_of_entries_in_a_large_zip(_files: Files) -> bytes:
     return directory + end + locator + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 46, 0, 0)
 
 
+def millions_of_entries_behind_a_false_end(_files: Files) -> bytes:
+    directory = 200_000 * (b"PK\x01\x02" + bytes(42))
+    size = len(directory)
+    false_end = struct.pack("<4sQ2H2L4Q", b"none", 44, 45, 45, 0, 0, 1, 1, 46, 0)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, size, 1)
+    return directory + false_end + locator + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, size, 0, 0)
+
+
 def with_manifest(change: Callable[[JsonObject], object]) -> Callable[[Files], bytes]:
     def build(files: Files) -> bytes:
         whole = files_of(sealed(files))
@@ -329,6 +382,7 @@ HOSTILE: dict[str, Callable[[Files], bytes]] = {
     "many entries": lambda files: sealed({**files, **{f"video/{n}.mp4": b"" for n in range(20)}}),
     "very many entries": millions_of_entries,
     "very many entries of a large zip file": millions_of_entries_in_a_large_zip,
+    "very many entries behind a false end": millions_of_entries_behind_a_false_end,
     "a bomb": lambda files: sealed({**files, "project.json": BOMB}),
     "a bomb in the timeline": lambda files: sealed({**files, "timeline.json": BOMB}),
     "a zip file inside": lambda files: sealed({**files, "timeline.json": sealed(files)}),
@@ -380,16 +434,23 @@ def test_what_is_hostile_or_damaged_is_refused_and_changes_nothing(
     assert assert_success(client.get("/projects", headers={"X-User-Id": owner})) == []
 
 
-@pytest.mark.parametrize("build", [millions_of_entries, millions_of_entries_in_a_large_zip])
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (millions_of_entries, "more than 16 files"),
+        (millions_of_entries_in_a_large_zip, "more than 16 files"),
+        (millions_of_entries_behind_a_false_end, "no project bundle"),
+    ],
+)
 def test_a_list_of_very_many_entries_is_not_even_read(
-    client: FlaskClient, build: Callable[[Files], bytes], monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, build: Callable[[Files], bytes], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = build({})
     monkeypatch.setattr("projectapi.bundle.opening.zipfile.ZipFile", lambda _file: pytest.fail("it was read"))
 
     refused = assert_error(send(client, bundle), 400, "invalid_bundle")
 
-    assert "more than 16 files" in refused["detail"]
+    assert said in refused["detail"]
 
 
 def test_a_bundle_whose_video_is_none_is_refused(client: FlaskClient, owner: str, media_dir: Path, files: Files) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import secrets
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,16 @@ import bson
 import pytest
 from click.testing import Result
 from flask import Flask
+from pymongo.database import Database
+from pymongo.errors import AutoReconnect, OperationFailure
 
 from config import Config
 from projectapi import create_app
 from projectapi.backup.archive import ArchiveReader, ArchiveWriter
+from projectapi.backup.checking import check
 from projectapi.protocols import BackupProblem
-from projectapi.stores.backup_source import MongoBackupSource
+from projectapi.stores import backup_target
+from projectapi.stores.backup_source import MongoBackupSource, missing_revisions
 from tests.harness.backup_world import answers, fill, running_app
 
 ROOT = Path(__file__).parents[2]
@@ -133,15 +139,94 @@ def test_an_archive_is_verified_where_there_is_no_database(app: Flask, tmp_path:
 def test_an_archive_whose_seal_was_renewed_but_which_lacks_history_is_not_relied_on(app: Flask, tmp_path: Path) -> None:
     fill(app.test_client(), 6, videos=0)
     done(app, "create")
-    forged = tmp_path / "forged.zip"
+    forgery = tmp_path / "forged.zip"
     with ArchiveReader(archives(app)[0]) as reader:
-        writer = ArchiveWriter(forged)
+        writer = ArchiveWriter(forgery)
         for member in reader.members:
             documents = [] if member.name.startswith("timeline_states/") else reader.documents(member)
             writer.add_documents(member.name.removesuffix(".bson.zst"), documents)
         writer.finish({name: value for name, value in reader.manifest.items() if name != "members"})
 
-    assert "lacks a part of its history" in run(app, "verify", str(forged)).output
+    assert "lacks a part of its history" in run(app, "verify", str(forgery)).output
+
+
+def forged(original: Path, forgery: Path, **lies: Any) -> Path:
+    """Seal an archive with the documents of another one and a manifest that lies."""
+    with ArchiveReader(original) as reader:
+        writer = ArchiveWriter(forgery)
+        for member in reader.members:
+            writer.add_documents(member.name.removesuffix(".bson.zst"), reader.documents(member))
+        told = {name: value for name, value in reader.manifest.items() if name != "members"}
+        writer.finish({**told, **lies})
+    return forgery
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        {"collections": {}},
+        {"collections": []},
+        {"damaged": None},
+        {"lostFiles": [["a list"]]},
+        {"projects": 1},
+        {"revisions": "many"},
+    ],
+)
+def test_an_archive_whose_seal_was_renewed_but_whose_manifest_lies_is_not_relied_on(
+    app: Flask, tmp_path: Path, lies: dict[str, Any]
+) -> None:
+    fill(app.test_client(), 2, videos=0)
+    done(app, "create")
+
+    refused = run(app, "verify", str(forged(archives(app)[0], tmp_path / "forged.zip", **lies)))
+
+    assert (refused.exit_code, "Do not rely on it: forged.zip" in refused.output) == (1, True)
+
+
+def test_documents_that_are_none_are_not_relied_on(app: Flask, tmp_path: Path) -> None:
+    done(app, "create")
+    with ArchiveReader(archives(app)[0]) as reader:
+        told = {name: value for name, value in reader.manifest.items() if name != "members"}
+    for number, document in enumerate([b"\x05\0\0\0x", b"\xff\xff\xff\x7f", bson.encode({"name": "No project"})]):
+        forgery = tmp_path / f"forged{number}.zip"
+        writer = ArchiveWriter(forgery)
+        writer.add_documents("projects/000001", [document])
+        writer.finish(told)
+
+        refused = run(app, "verify", str(forgery))
+
+        assert (refused.exit_code, "Do not rely on it: forged" in refused.output) == (1, True)
+
+
+def test_what_unpacks_to_very_much_is_read_in_little_memory(tmp_path: Path) -> None:
+    document = bson.encode({"text": "0" * (15 << 20)})
+    writer = ArchiveWriter(tmp_path / "bomb.zip")
+    member = writer.add_documents("notes/000001", (document for _ in range(10)))
+    writer.finish({"collections": {}})
+    assert member.bytes < 100_000
+    tracemalloc.start()
+
+    with ArchiveReader(tmp_path / "bomb.zip") as reader:
+        assert sum(1 for _ in reader.documents(reader.members[0])) == 10
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * len(document)
+
+
+def test_a_thumbnail_that_is_not_there_is_missed(app: Flask, tmp_path: Path) -> None:
+    fill(app.test_client(), 2, videos=1)
+    done(app, "create", "--videos")
+    with ArchiveReader(archives(app)[0]) as reader:
+        writer = ArchiveWriter(tmp_path / "forged.zip")
+        for member in reader.members:
+            if member.documents is not None:
+                writer.add_documents(member.name.removesuffix(".bson.zst"), reader.documents(member))
+            elif "thumb_" not in member.name:
+                writer.add_file(member.name, reader.chunks(member))
+        writer.finish({name: value for name, value in reader.manifest.items() if name != "members"})
+
+    assert "the file thumbnails/" in run(app, "verify", str(tmp_path / "forged.zip")).output
 
 
 def test_a_database_with_something_in_it_is_left_alone_unless_forced(app: Flask) -> None:
@@ -172,6 +257,20 @@ def test_another_database_is_filled_beside_the_first(app: Flask, mongodb_uri: st
     with running_app(mongodb_uri, name, tmp_path) as other:
         assert answers(other.test_client(), ids) == before
         assert shape(other, name) == shape(app, app.config["PROJECTAPI"].mongodb_database)
+
+
+def test_collections_of_others_come_back_with_their_indexes(app: Flask) -> None:
+    backups, name = app.extensions["projectapi"].backups, app.config["PROJECTAPI"].mongodb_database
+    notes = backups._target_of(name)._database["notes"]
+    notes.insert_one({"text": "Hello"})
+    notes.create_index([("on", 1)], name="unseen", hidden=True, sparse=True)
+    before = shape(app, name)["notes"]
+    done(app, "create")
+
+    done(app, "restore", archives(app)[0].name, "--force")
+
+    assert shape(app, name)["notes"] == before
+    assert notes.count_documents({}) == 1
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "x" * 39, "admin.users", "$x"])
@@ -224,6 +323,95 @@ def test_a_restore_gives_way_to_one_that_was_begun_later(app: Flask) -> None:
     assert (second.interrupted(), second.has_documents([])) == (None, False)
 
 
+@pytest.mark.parametrize("begun", ["before the backup", "while it is made"])
+def test_what_is_half_restored_is_not_taken_for_a_backup_and_costs_no_older_one(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, begun: str
+) -> None:
+    fill(app.test_client(), 3, videos=0)
+    done(app, "create")
+    [good] = archives(app)
+    target = app.extensions["projectapi"].backups._target_of(app.config["PROJECTAPI"].mongodb_database)
+    with ArchiveReader(good) as reader:
+        collections = reader.manifest["collections"]
+    if begun == "before the backup":
+        target.begin(good.name, collections)
+    else:
+        monkeypatch.setattr(MongoBackupSource, "count_projects", lambda _self: target.begin(good.name, collections) or 3)
+
+    refused = run(app, "create", "--keep", "1")
+
+    assert (refused.exit_code, "finish that first" in refused.output) == (1, True)
+    assert archives(app) == [good]
+
+
+def test_a_restore_that_is_overtaken_at_its_end_does_not_call_the_other_one_finished(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(app, "create")
+    with ArchiveReader(archives(app)[0]) as reader:
+        collections = reader.manifest["collections"]
+    backups, name = app.extensions["projectapi"].backups, app.config["PROJECTAPI"].mongodb_database
+    first, second = backups._target_of(name), backups._target_of(name)
+    first.begin("first.zip", collections)
+
+    def overtake(_database: Any, _timeline: Any) -> list[str]:
+        second.begin("second.zip", collections)
+        return []
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backup_target, "set_up", overtake)
+        with pytest.raises(BackupProblem, match="has stopped"):
+            first.finish()
+
+    assert second.interrupted() == "second.zip"
+    second.finish()
+    assert second.interrupted() is None
+
+
+def test_a_connection_that_breaks_while_a_collection_is_made_does_not_stop_a_restore(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = fill(app.test_client(), 2, videos=0)
+    done(app, "create")
+    create, broken = Database.create_collection, []
+
+    def create_and_break(database: Database[Any], name: str, **options: Any) -> Any:
+        if name in database.list_collection_names():
+            # As older servers do, also for one of the same options.
+            raise OperationFailure("a collection of this name exists already", 48)
+        made = create(database, name, **options)
+        if name == "projects" and not broken:
+            broken.append(name)
+            raise AutoReconnect("the answer got lost on the way")
+        return made
+
+    before = answers(app.test_client(), ids)
+    drop(app)
+    monkeypatch.setattr(Database, "create_collection", create_and_break)
+
+    done(app, "restore", archives(app)[0].name)
+
+    assert broken == ["projects"]
+    assert answers(app.test_client(), ids, videos=False) == {k: v for k, v in before.items() if "/media/" not in k}
+
+
+def test_an_archive_is_written_and_checked_in_little_memory_whatever_its_size(tmp_path: Path) -> None:
+    chance = random.Random(11)
+    tracemalloc.start()
+
+    writer = ArchiveWriter(tmp_path / "large.zip")
+    writer.add_documents("notes/000001", (bson.encode({"note": chance.randbytes(1 << 20)}) for _ in range(60)))
+    writer.add_file("media/videos/film.mp4", (chance.randbytes(1 << 20) for _ in range(40)))
+    told = {"collections": {"notes": {}}, "projects": 0, "revisions": 0, "files": 1, "damaged": [], "lostFiles": []}
+    writer.finish(told)
+    check(tmp_path / "large.zip", missing_revisions, no_progress)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (tmp_path / "large.zip").stat().st_size > 100 << 20
+    assert peak < 12 << 20
+
+
 def test_old_archives_of_this_database_go_and_nothing_else(app: Flask, tmp_path: Path) -> None:
     folder = tmp_path / "archives"
     folder.mkdir()
@@ -248,6 +436,20 @@ def test_a_backup_that_fails_leaves_nothing(app: Flask, monkeypatch: pytest.Monk
 
     assert run(app, "create").exit_code == 1
 
+    assert list(app.config["PROJECTAPI"].backup_dir.iterdir()) == []
+
+
+def test_a_backup_for_which_the_disk_has_no_room_leaves_nothing(app: Flask) -> None:
+    fill(app.test_client(), 2, videos=2)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        refused = run(app, "create", "--videos")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert (refused.exit_code, "could not be written into" in refused.output) == (1, True)
     assert list(app.config["PROJECTAPI"].backup_dir.iterdir()) == []
 
 

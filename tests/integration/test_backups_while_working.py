@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 
 import bson
 import pytest
+from bson import ObjectId
 from pymongo import MongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from projectapi.project import ProjectKey
 from projectapi.protocols import ProjectBatch
@@ -136,6 +139,47 @@ def test_a_project_whose_file_is_replaced_meanwhile_comes_again_with_the_new_one
     again = next(batches)
     list(again.revisions())
     assert [file.name for project in again.projects() for file in project.files] == [newer.path, newer.thumbnail_path]
+
+
+def test_a_collection_of_others_is_in_the_backup_whatever_its_ids_are(world: World) -> None:
+    ids = [None, *range(600), *(f"${number}" for number in range(600)), {"a": 1}, *(ObjectId() for _ in range(600)), True]
+    world.database["notes"].insert_many([{"_id": one} for one in ids])
+
+    found = [bson.decode(document)["_id"] for document in source_of(world).documents("notes")]
+
+    assert sorted(map(repr, found)) == sorted(map(repr, ids))
+
+
+class Finds(CommandListener):
+    """Counts what is asked for, by collection."""
+
+    def __init__(self) -> None:
+        self.of: Counter[str] = Counter()
+
+    def started(self, event: CommandStartedEvent) -> None:
+        """Count."""
+        self.of[event.command.get("find", "")] += 1
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """See `started`."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """See `started`."""
+
+
+def test_what_the_server_sends_at_once_is_not_asked_for_again(world: World, mongodb_uri: str) -> None:
+    for _ in range(20):
+        pad = {"transcriptState": {"pad": secrets.token_bytes(1 << 20)}}
+        world.database["projects"].update_one({"projectId": world.create()}, {"$set": pad})
+    finds, backup = Finds(), Backup()
+    with MongoClient[dict[str, Any]](mongodb_uri, tz_aware=True, event_listeners=[finds]) as client:
+        database = client[world.database.name]
+        for batch in MongoBackupSource(database, world.retry, DatabaseInfo(database[METADATA], world.retry, 1)).batches():
+            backup.take(batch)
+
+    assert len(backup.projects) == 20
+    # 20 MiB come in two pieces, and then nothing is left.
+    assert finds.of["projects"] == 3
 
 
 def test_a_backup_under_load_can_be_restored_and_every_version_opened(mongodb_uri: str, tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ def test_status_tells_what_to_do_and_then_that_it_is_done(app: Flask) -> None:
         "collection documents oldest shape newest shape to migrate validator indexes",
         "projects 0 - - 0 in place in place",
         "timeline_states 0 - - 0 in place in place",
+        "idempotency_keys 0 - - 0 in place in place",
+        "jobs 0 - - 0 in place in place",
         "Everything is in place.",
     ]
 

@@ -14,7 +14,7 @@ from projectapi.project import SCHEMA_VERSION, ProjectKey
 from projectapi.protocols import MigrationReport
 from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.stores import migrations as registry
-from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
+from projectapi.stores.collections import IDEMPOTENCY_KEYS, JOBS, PROJECTS, TIMELINE_STATES
 from projectapi.stores.database_info import METADATA, CheckedRetry
 from projectapi.stores.database_schema import MongoDatabaseSchema
 from projectapi.stores.migrations import MIGRATIONS, Migration, Migrations, upgrade_project
@@ -52,6 +52,16 @@ def schema(world: World) -> MongoDatabaseSchema:
 
 def test_the_version_of_new_documents_is_that_of_the_last_migration() -> None:
     assert MIGRATIONS.latest == SCHEMA_VERSION
+
+
+def test_the_versions_are_known_by_one_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[object] = []
+    read = world.retry.read
+    monkeypatch.setattr(world.retry, "read", lambda operation: reads.append(operation) or read(operation))
+
+    found = world.schema.versions()
+
+    assert (found.code, found.restoring, len(reads)) == (SCHEMA_VERSION, None, 1)
 
 
 @pytest.mark.parametrize("versions", [[1], [3], [2, 4], [2, 2], [3, 2]])
@@ -248,9 +258,10 @@ def test_a_database_that_was_never_set_up_says_so(wire_database: Database[Docume
     status = MongoDatabaseSchema(wire_database, Retry(), mongodb_schema()).status()
 
     assert (status.database_version, status.is_ready, status.is_too_new) == (None, False, False)
-    for collection in status.collections:
+    for collection in status.collections[:2]:
         assert (collection.documents, collection.lowest_version, collection.has_validator) == (0, None, False)
         assert "schemaVersion" in collection.missing_indexes
+    assert all(collection.missing_indexes for collection in status.collections)
 
 
 def test_a_database_that_is_set_up_is_ready(wire_world: World) -> None:
@@ -259,7 +270,8 @@ def test_a_database_that_is_set_up_is_ready(wire_world: World) -> None:
     status = wire_world.schema.status()
 
     assert status.is_ready
-    assert [(c.documents, c.lowest_version, c.highest_version, c.to_migrate) for c in status.collections] == [(1, 1, 1, 0)] * 2
+    shapes = [(c.documents, c.lowest_version, c.highest_version, c.to_migrate) for c in status.collections]
+    assert shapes == [(1, 1, 1, 0)] * 2 + [(0, None, None, 0)] * 2
 
 
 def test_old_documents_and_lost_indexes_show_in_the_status(wire_world: World) -> None:
@@ -270,6 +282,24 @@ def test_old_documents_and_lost_indexes_show_in_the_status(wire_world: World) ->
 
     projects = status.collections[0]
     assert (projects.to_migrate, projects.missing_indexes, status.is_ready) == (1, ["createdAt"], False)
+
+
+@pytest.mark.parametrize(("collection", "index"), [(IDEMPOTENCY_KEYS, "expiry"), (JOBS, "key_active")])
+def test_an_index_that_any_collection_lost_shows_in_the_status(wire_world: World, collection: str, index: str) -> None:
+    wire_world.database[collection].drop_index(index)
+
+    status = wire_world.schema.status()
+
+    assert {c.name: c.missing_indexes for c in status.collections if c.missing_indexes} == {collection: [index]}
+    assert not status.is_ready
+
+
+def test_a_validator_that_jobs_lost_shows_in_the_status(wire_world: World) -> None:
+    wire_world.database.command("collMod", JOBS, validator={})
+
+    status = wire_world.schema.status()
+
+    assert ([c.name for c in status.collections if not c.has_validator], status.is_ready) == ([JOBS], False)
 
 
 def test_a_program_older_than_the_database_changes_nothing(world: World, schema: MongoDatabaseSchema) -> None:

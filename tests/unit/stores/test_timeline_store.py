@@ -11,6 +11,7 @@ from bson import ObjectId
 
 from projectapi.errors import Conflict, PreconditionFailed, ProjectNotFound, TimelineTooLarge, TimelineVersionNotFound
 from projectapi.project import DESCRIPTION_MAX, EntityTag, ProjectKey, Revision, TimelineSave, new_write_id, now
+from projectapi.stores.revision_documents import RevisionDocuments
 from projectapi.timeline.patching import Patched, apply_json_patch, apply_merge_patch
 from tests.harness.stores import Stores, layer, open_stores, same, save, state, tag_of
 
@@ -205,6 +206,17 @@ def test_a_save_with_a_tag_that_is_gone_is_refused_and_leaves_nothing(stores: St
     assert stores.timelines.get_timeline(key) == second
     assert versions(stores, key) == [2, 1]
     assert stores.revision_documents.count_documents({"projectId": key.id}) == 2
+
+
+def test_a_save_that_is_refused_at_once_has_nothing_to_clear_up(
+    stores: Stores, key: ProjectKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = stores.timelines.save_timeline(key, save(1))
+    stores.timelines.save_timeline(key, save(2))
+    monkeypatch.setattr(RevisionDocuments, "remove", lambda *_: pytest.fail("a request to the database for nothing"))
+
+    with pytest.raises(PreconditionFailed):
+        stores.timelines.save_timeline(key, save(3), tag_of(first))
 
 
 @pytest.mark.parametrize("expected", [EntityTag(0, ""), EntityTag(2, "0" * 16), EntityTag(1, "0" * 16), EntityTag(1, "")])

@@ -43,6 +43,14 @@ def test_key_order_and_the_kind_of_every_number_survive() -> None:
     assert repr(back) == repr(state)
 
 
+@pytest.mark.parametrize("keyframe", [None, Keyframe(STATE, 1), Keyframe(b"{}", 1)])
+def test_a_checksum_that_is_known_is_not_worked_out_again(keyframe: Keyframe | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = encode(MOVED).sha256
+    monkeypatch.setattr("projectapi.timeline.revisions.hashlib.sha256", lambda _state: pytest.fail("worked out again"))
+
+    assert encode_next(MOVED, keyframe, sha256=known).sha256 == known
+
+
 @pytest.mark.parametrize("clips", [20, 200, 2_000, 20_000])
 def test_moving_one_clip_adds_next_to_nothing_at_any_size(clips: int) -> None:
     # The trap is a window that does not reach back to the start of the base: the delta is then as large as the full form.
