@@ -112,7 +112,7 @@ def test_a_server_that_keeps_failing_is_given_up_at_the_deadline(
     with failing(admin, "findAndModify", "alwaysOn", closeConnection=True), pytest.raises(OutcomeUnknown):
         impatient.projects.update_project(key, {"name": "after"})
 
-    assert time.monotonic() - started < 1.7
+    assert time.monotonic() - started < 3.0
     assert stores.projects.get_project(key).version == 1
 
 
@@ -126,7 +126,8 @@ def test_a_server_that_hangs_is_given_up_at_the_deadline_and_its_late_write_coun
     with failing(admin, "findAndModify", {"skip": 1}, blockConnection=True, blockTimeMS=1000):
         with pytest.raises(OutcomeUnknown):
             impatient.projects.update_project(key, {"name": "after"}, write_id=write_id)
-        assert time.monotonic() - started < 0.9
+        # Before it answered
+        assert time.monotonic() - started < 1.0
 
     # When the client sends the same write again, and whatever hung has ended
     again = stores.projects.update_project(key, {"name": "after"}, write_id=write_id)
@@ -152,7 +153,8 @@ def test_a_server_that_is_gone_is_said_to_be_gone_and_changes_nothing(tmp_path: 
                 call()
 
             assert type(raised.value) is DatabaseUnavailable
-            assert time.monotonic() - started < 0.8
+            # Before the driver gave up
+            assert time.monotonic() - started < 2.0
 
 
 # Three hundred writes with troubles drawn at random
