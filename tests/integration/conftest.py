@@ -1,4 +1,4 @@
-"""Servers that a test can take away, and gunicorn on a database that a test can make slow."""
+"""Servers that a test can take away, gunicorn on a database that a test can make slow, and rooms for videos."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 
 from config import Config
 from projectapi import create_app
+from projectapi.media import MediaRoom
+from projectapi.project import Video
 from tests.harness.killable import GunicornApp, running, set_up_database
 from tests.harness.outages import ClientMaker, Servers, running_servers
 from tests.harness.tcp_proxy import Mode, TcpProxy
@@ -82,3 +84,22 @@ def make_client(servers: Servers) -> Iterator[ClientMaker]:
         yield make
         # A client of a database that is away takes seconds to close.
         servers.mongodb.thaw_or_start()
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> MediaRoom:
+    """A media folder of the test's own, with the tools that work in it."""
+    return MediaRoom(tmp_path / "media", 2**30)
+
+
+@pytest.fixture
+def upload(room: MediaRoom) -> Callable[..., Video]:
+    """Put a video into the room and return its record."""
+
+    def send(content: bytes | Path, name: str = "video.mp4") -> Video:
+        content = content.read_bytes() if isinstance(content, Path) else content
+        with room.receive(len(content)) as part:
+            part.write(content)
+            return room.accept(part, name)
+
+    return send

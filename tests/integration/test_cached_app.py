@@ -17,7 +17,7 @@ import zstandard
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo import MongoClient
-from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+from pymongo.monitoring import CommandStartedEvent
 from werkzeug.test import TestResponse
 
 from config import Config
@@ -29,6 +29,7 @@ from tests.contract.calls import create_project, history, post_video, save, uplo
 from tests.contract.shapes import assert_success
 from tests.contract.timelines import make_clip, make_state
 from tests.errors_shape import assert_error
+from tests.harness.commands import StartedCommands
 from tests.harness.stores import at_once
 from tests.media_samples import small_mp4_bytes
 
@@ -37,7 +38,7 @@ CLIENTS = 200
 STAMPEDES = 5
 
 
-class ProjectReads(CommandListener):
+class ProjectReads(StartedCommands):
     """Counts how often whole projects are read from the database."""
 
     def __init__(self) -> None:
@@ -48,12 +49,6 @@ class ProjectReads(CommandListener):
         command = event.command
         if command.get("find") == "projects" and command.get("projection") != {"createdBy": True}:
             self.count += 1
-
-    def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Do nothing."""
-
-    def failed(self, event: CommandFailedEvent) -> None:
-        """Do nothing."""
 
 
 @pytest.fixture
