@@ -291,7 +291,9 @@ def processes_in(folder: Path) -> list[str]:
     return found
 
 
-def test_how_much_is_done_is_reported_and_never_goes_back(tmp_path: Path, room: MediaRoom, upload: Callable[..., Video]) -> None:
+def test_how_much_is_done_is_reported_and_never_goes_back(
+    tmp_path: Path, room: MediaRoom, upload: Callable[..., Video]
+) -> None:
     video = upload(make_video(tmp_path / "long.mp4", seconds=20.0, size="640x480"))
     heard: list[float] = []
 

@@ -84,14 +84,3 @@ def test_killing_application_database_and_cache_loses_nothing_twice_in_a_row(who
     # And work goes on where it stopped
     more = {"project_id": ids[0], "timeline_state": TIMELINE, "description": "after the crash"}
     assert whole_app.request("POST", "/timeline/", more).data["version"] == 3
-
-
-def test_stopping_it_leaves_no_process_behind(tmp_path: Path) -> None:
-    app = WholeApp(tmp_path)
-    app.start()
-    processes = app.processes()
-
-    status = app.stop()
-
-    assert status == 0
-    assert [pid for pid in processes if (Path("/proc") / str(pid)).exists()] == []
