@@ -10,13 +10,16 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
+from pymongo import MongoClient
 
 from config import Config
 from projectapi import create_app
 from projectapi.media import MediaRoom
 from projectapi.project import Video
+from tests.harness.failing_server import failing_server
 from tests.harness.killable import GunicornApp, running, set_up_database
 from tests.harness.outages import ClientMaker, Servers, running_servers
+from tests.harness.stores import connect
 from tests.harness.tcp_proxy import Mode, TcpProxy
 
 SLOW_SECONDS = 0.4
@@ -84,6 +87,20 @@ def make_client(servers: Servers) -> Iterator[ClientMaker]:
         yield make
         # A client of a database that is away takes seconds to close.
         servers.mongodb.thaw_or_start()
+
+
+@pytest.fixture(scope="session")
+def failing_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A MongoDB wire server that fails where it is told to."""
+    with failing_server(tmp_path_factory.mktemp("failing")) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def admin(failing_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """A client that tells that server where to fail."""
+    with connect(failing_uri) as client:
+        yield client
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,15 +19,13 @@ from flask.testing import FlaskClient
 from pymongo import MongoClient
 from werkzeug.test import TestResponse
 
-from config import Config
-from projectapi import create_app
 from projectapi.project import new_id
 from tests.contract.calls import create_project, save
 from tests.contract.shapes import assert_success
 from tests.contract.timelines import make_state
 from tests.errors_shape import assert_error
 from tests.harness.caller import Caller
-from tests.harness.failing_server import ALL_COMMANDS, failing, failing_server
+from tests.harness.failing_server import ALL_COMMANDS, failing
 from tests.harness.killable import GunicornApp, running, set_up_database
 from tests.harness.outages import ClientMaker, Servers, take_away
 from tests.harness.tcp_proxy import Mode, TcpProxy
@@ -187,14 +185,12 @@ class SlowDatabase:
 
 
 @pytest.fixture
-def slow_database(servers: Servers, tmp_path: Path) -> Iterator[SlowDatabase]:
-    """An application on a database of its own."""
-    with failing_server(tmp_path) as uri, MongoClient[dict[str, Any]](uri) as admin:
-        set_up_database(uri, servers.redis.uri, tmp_path / "media")
-        settings = {"mongodb_uri": uri, "redis_url": servers.redis.uri, "media_dir": tmp_path / "media"}
-        app = create_app(Config(app_env="testing", **settings))
-        yield SlowDatabase(app.test_client(), admin)
-        app.extensions["projectapi"].close()
+def slow_database(
+    make_client: ClientMaker, servers: Servers, failing_uri: str, admin: MongoClient[dict[str, Any]]
+) -> SlowDatabase:
+    """An application on a database that can be made slow."""
+    set_up_database(failing_uri, servers.redis.uri, servers.media_dir)
+    return SlowDatabase(make_client(mongodb_uri=failing_uri), admin)
 
 
 def save_timeline(client: FlaskClient, project_id: str) -> TestResponse:

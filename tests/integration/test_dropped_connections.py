@@ -17,7 +17,7 @@ from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, ProjectApiErr
 from projectapi.infra.retry import Retry
 from projectapi.project import ProjectKey, new_id, new_write_id
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
-from tests.harness.failing_server import failing, failing_server
+from tests.harness.failing_server import failing
 from tests.harness.meddling import MeddlingCollection, Trouble, answer_lost, not_sent
 from tests.harness.stores import Stores, connect, open_stores, prepare, same, save, state, stores_over, tag_of
 
@@ -25,21 +25,8 @@ JsonObject = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A MongoDB wire server that fails where it is told to."""
-    with failing_server(tmp_path_factory.mktemp("mongodb")) as uri:
-        yield uri
-
-
-@pytest.fixture(scope="module")
-def admin(server: str) -> Iterator[MongoClient[JsonObject]]:
-    with connect(server) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def stores(server: str) -> Iterator[Stores]:
-    with connect(server, serverSelectionTimeoutMS=2000) as client:
+def stores(failing_uri: str) -> Iterator[Stores]:
+    with connect(failing_uri, serverSelectionTimeoutMS=2000) as client:
         yield open_stores(prepare(client["projectapi"]))
 
 
