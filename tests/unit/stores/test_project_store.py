@@ -284,12 +284,12 @@ def test_a_restoration_that_is_sent_twice_counts_once(stores: Stores) -> None:
 
 
 def test_a_video_is_recorded_with_its_duration_and_the_address_of_its_thumbnail(stores: Stores) -> None:
-    key = stores.create()
+    key, video = stores.create(), video_record(duration=3.04)
 
-    replaced = stores.projects.set_video(key, video_record())
+    replaced = stores.projects.set_video(key, video)
 
     project = stores.projects.get_project(key)
-    assert (replaced, project.video) == (None, video_record())
+    assert (replaced, project.video) == (None, video)
     assert (project.duration, project.thumbnail, project.version) == (3.04, f"/media/{key.id}/thumbnail", 2)
 
 
