@@ -22,7 +22,7 @@ run: $(INSTALLED) ## Start everything and serve on http://localhost:8001
 
 test: lint ## Lint, check types and run all tests, the long ones in a short form
 	$(BIN)/pytest -n $(WORKERS) --ignore=tests/faults $(ARGS)
-	FAULT_SECONDS=1 FAULT_ROUNDS=4 $(BIN)/pytest tests/faults $(ARGS)
+	FAULT_SECONDS=1 FAULT_ROUNDS=4 $(BIN)/pytest -n 2 --dist loadfile tests/faults $(ARGS)
 
 lint: $(INSTALLED) ## Lint and check types
 	$(BIN)/ruff check .

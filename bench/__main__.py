@@ -46,7 +46,7 @@ def _saves(servers: Servers, quick: bool) -> str:
 
 def _lists(servers: Servers, quick: bool) -> str:
     if quick:
-        return report.list_table(measure_lists(servers, Batches(1, 10, 0.5), (100, 200)))
+        return report.list_table(measure_lists(servers, Batches(1, 10, 0.1), (100, 200)))
     return report.list_table(measure_lists(servers, Batches(3, 100, 2.0)))
 
 
@@ -56,7 +56,7 @@ def _uploads(servers: Servers, quick: bool) -> str:
 
 def _footprint(servers: Servers, quick: bool) -> str:
     if quick:
-        return report.footprint_tables(measure_footprint(servers, reads=1, saves=2, clips=20))
+        return report.footprint_tables(measure_footprint(servers, reads=1, saves=2, clips=20, pause_seconds=0.0))
     return report.footprint_tables(measure_footprint(servers, reads=5, saves=32, clips=200))
 
 

@@ -70,7 +70,9 @@ class _Counting(CommandListener):
         pass
 
 
-def measure_footprint(servers: Servers, *, reads: int, saves: int, clips: int) -> Footprint:
+def measure_footprint(
+    servers: Servers, *, reads: int, saves: int, clips: int, pause_seconds: float = PAUSE_SECONDS
+) -> Footprint:
     """Return what an editor's requests ask of MongoDB; a run of 32 saves shares one keyframe."""
     counting = _Counting()
     redis_client = connect(servers.redis.uri)
@@ -83,18 +85,26 @@ def measure_footprint(servers: Servers, *, reads: int, saves: int, clips: int) -
         backend = app.extensions["projectapi"]
         backend.schema.set_up()
         try:
-            editor = _Editor(app.test_client(), client[name], counting, clips)
+            editor = _Editor(app.test_client(), client[name], counting, clips, pause_seconds)
             return editor.work(reads, saves, forget=backend.cache.purge)
         finally:
             backend.close()
 
 
 class _Editor:
-    def __init__(self, client: FlaskClient, database: Database[dict[str, Any]], counting: _Counting, clips: int) -> None:
+    def __init__(
+        self,
+        client: FlaskClient,
+        database: Database[dict[str, Any]],
+        counting: _Counting,
+        clips: int,
+        pause_seconds: float,
+    ) -> None:
         self._client = client
         self._database = database
         self._counting = counting
         self._clips = clips
+        self._pause_seconds = pause_seconds
         self._saves = 0
         self._project = client.post("/projects", json={"name": "A film"}).get_json()["data"]["_id"]
 
@@ -122,7 +132,7 @@ class _Editor:
         for _ in range(times):
             if before:
                 before()
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(self._pause_seconds)
             self._counting.seen.clear()
             act()
             counted += self._counting.seen

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import imageio_ffmpeg
 
@@ -30,6 +32,20 @@ def ffmpeg(*arguments: str) -> None:
     subprocess.run([program, "-y", "-nostdin", "-v", "error", *arguments], check=True, capture_output=True, timeout=30)
 
 
+@cache
+def _content(suffix: str, *arguments: str) -> bytes:
+    with TemporaryDirectory() as folder:
+        made = Path(folder) / f"made{suffix}"
+        ffmpeg(*arguments, str(made))
+        return made.read_bytes()
+
+
+def _make(path: Path, *arguments: str) -> Path:
+    # Many tests ask for the same file, and each call of ffmpeg costs a fifth of a second.
+    path.write_bytes(_content(path.suffix, *arguments))
+    return path
+
+
 def make_video(
     path: Path, *, seconds: float = 3.0, rate: str = "25", audio: bool = True, size: str = "160x120", extra: Sequence[str] = ()
 ) -> Path:
@@ -38,8 +54,7 @@ def make_video(
     if audio:
         source += ["-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=44100:duration={seconds}"]
     codecs = [word for word in _CODECS[path.suffix] if audio or word not in ("-c:a", *_AUDIO_CODECS)]
-    ffmpeg(*source, *codecs, "-g", "25", *extra, str(path))
-    return path
+    return _make(path, *source, *codecs, "-g", "25", *extra)
 
 
 _AUDIO_CODECS = {"aac", "libmp3lame", "libvorbis"}
@@ -49,35 +64,29 @@ def make_numbered_video(path: Path, *, seconds: float = 4.0, rate: str = "25") -
     """Make a video whose frame n has a brightness of 16 + 2n, so that `frame_numbers` can tell which frames are left."""
     picture = f"color=black:size=64x64:rate={rate}:duration={seconds},format=yuv420p,geq=lum='16+2*N':cb=128:cr=128"
     tone = f"sine=frequency=440:sample_rate=44100:duration={seconds}"
-    ffmpeg("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", tone, *H264, "-crf", "4", "-g", "25", "-c:a", "aac", str(path))
-    return path
+    return _make(path, "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", tone, *H264, "-crf", "4", "-g", "25", "-c:a", "aac")
 
 
 def make_variable_rate_video(path: Path) -> Path:
     """Make 3 s of video that shows every third frame of 25 per second at first and all of them later."""
     picture = "testsrc=size=160x120:rate=25:duration=3,select='not(mod(n,3))+gt(n,40)'"
-    ffmpeg("-f", "lavfi", "-i", picture, "-fps_mode", "vfr", *H264, str(path))
-    return path
+    return _make(path, "-f", "lavfi", "-i", picture, "-fps_mode", "vfr", *H264)
 
 
 def make_sound(path: Path) -> Path:
     """Make a file with sound only."""
-    ffmpeg("-f", "lavfi", "-i", "sine=duration=1", str(path))
-    return path
+    return _make(path, "-f", "lavfi", "-i", "sine=duration=1")
 
 
 def make_picture(path: Path) -> Path:
     """Make a still image."""
-    ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x64:duration=1", "-frames:v", "1", str(path))
-    return path
+    return _make(path, "-f", "lavfi", "-i", "testsrc=size=64x64:duration=1", "-frames:v", "1")
 
 
 @cache
 def small_mp4_bytes() -> bytes:
     """Return one second of video with sound as an MP4, made once: for tests that only need some video."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder:
         return make_video(Path(folder) / "small.mp4", seconds=1.0).read_bytes()
 
 
@@ -132,22 +141,28 @@ def stored_video(folder: MediaFolder, content: bytes = b"moving pictures") -> Vi
         thumbnail = scratch / "thumbnail.jpg"
         thumbnail.write_bytes(b"a picture")
         path, thumbnail_path = folder.keep(part, ".mp4", thumbnail)
-        return Video(
-            path=path,
-            thumbnail_path=thumbnail_path,
-            original_name="holiday.mp4",
-            content_type="video/mp4",
-            bytes=part.bytes,
-            sha256=part.sha256,
-            container="mov",
-            video_codec="h264",
-            audio_codec=None,
-            width=160,
-            height=120,
-            frame_rate=25.0,
-            rotation=0,
-            duration=3.0,
-        )
+        return video_record(path=path, thumbnail_path=thumbnail_path, bytes=part.bytes, sha256=part.sha256)
+
+
+def video_record(name: str = "film", **different: Any) -> Video:
+    """Return what is known of a video, of which there need be no files."""
+    usual: dict[str, Any] = {
+        "path": f"{name}.mp4",
+        "thumbnail_path": f"{name}.jpg",
+        "original_name": "holiday.mp4",
+        "content_type": "video/mp4",
+        "bytes": 1234,
+        "sha256": "0" * 64,
+        "container": "mov",
+        "video_codec": "h264",
+        "audio_codec": None,
+        "width": 160,
+        "height": 120,
+        "frame_rate": 25.0,
+        "rotation": 0,
+        "duration": 3.0,
+    }
+    return Video(**{**usual, **different})
 
 
 def files_in(folder: MediaFolder) -> list[str]:

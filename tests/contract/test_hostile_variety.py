@@ -27,6 +27,7 @@ from projectapi.media import MediaRoom
 from projectapi.project import OWNER_MAX, ProjectKey, TimelineSave
 from projectapi.protocols import Backend
 from projectapi.schemas.requests import EXAMPLE_ID
+from projectapi.stores.collections import IDEMPOTENCY_KEYS
 from tests.media_samples import small_mp4_bytes
 
 if TYPE_CHECKING:
@@ -69,10 +70,11 @@ class _Door:
 
 def in_memory(folder: Path) -> Flask:
     """Return the application over a database in memory."""
-    config = Config(app_env="testing", mongodb_uri="mongodb://unused/", media_dir=folder)
-    return create_app(config, mongo_client=mongomock.MongoClient(tz_aware=True))
+    config = Config(app_env="testing", mongodb_uri="mongodb://unused/", mongodb_database="projectapi", media_dir=folder)
+    return create_app(config, mongo_client=memory)
 
 
+memory: Any = mongomock.MongoClient(tz_aware=True)
 door = _Door(in_memory(Path("unused")))
 api = schemathesis.openapi.from_wsgi("/openapi.json", door, config=SchemathesisConfig.from_dict(CONFIG))
 if not EXAMPLES:
@@ -151,7 +153,8 @@ def storable(value: Any) -> Any:
 
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
-    """Let no request find nothing because of the one before it."""
+    """Let no request find nothing because of the one before it, or search through all answers to those before it."""
+    memory.projectapi[IDEMPOTENCY_KEYS].delete_many({})
     if case.method == "DELETE" and response.status_code == 200:
         make_whole(door.app.extensions["projectapi"])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from projectapi.errors import DatabaseUnavailable, DiskFull
+from projectapi.errors import DatabaseUnavailable, DiskFull, ProjectApiError
 from projectapi.protocols import Backend
 from tests.conftest import AppMaker
 from tests.contract.browser import Browser
@@ -351,18 +353,22 @@ def test_what_is_no_video_is_refused_at_its_end_and_the_earlier_video_stays(
     assert files_below(media_dir) == files
 
 
-def test_trouble_at_the_very_end_costs_no_byte(
-    app: Flask, client: FlaskClient, project_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given an upload whose last bytes arrive while the database is away
-    address = begun(client, project_id)
-    backend: Backend = app.extensions["projectapi"]
+@contextmanager
+def failing_at_the_end(app: Flask, part: str, method: str, error: type[ProjectApiError]) -> Iterator[None]:
+    """Let what comes after the last byte of an upload fail."""
 
     def fail(*_: object) -> None:
-        raise DatabaseUnavailable
+        raise error
 
-    with monkeypatch.context() as patched:
-        patched.setattr(backend.projects, "set_video", fail)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(getattr(app.extensions["projectapi"], part), method, fail)
+        yield
+
+
+def test_trouble_at_the_very_end_costs_no_byte(app: Flask, client: FlaskClient, project_id: str) -> None:
+    # Given an upload whose last bytes arrive while the database is away
+    address = begun(client, project_id)
+    with failing_at_the_end(app, "projects", "set_video", DatabaseUnavailable):
         assert_error(send(client, address, 0, small_mp4_bytes()), 503, "database_unavailable")
 
         # When the client asks how far it came, then it is told to ask again, and not to send again
@@ -373,17 +379,10 @@ def test_trouble_at_the_very_end_costs_no_byte(
     assert video_of(client, project_id) == small_mp4_bytes()
 
 
-def test_a_full_disk_at_the_very_end_costs_no_byte(
-    app: Flask, client: FlaskClient, project_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_at_the_very_end_costs_no_byte(app: Flask, client: FlaskClient, project_id: str) -> None:
     address = begun(client, project_id)
-    backend: Backend = app.extensions["projectapi"]
 
-    def fail(*_: object) -> None:
-        raise DiskFull
-
-    with monkeypatch.context() as patched:
-        patched.setattr(backend.videos, "accept", fail)
+    with failing_at_the_end(app, "videos", "accept", DiskFull):
         assert_error(send(client, address, 0, small_mp4_bytes()), 507, "disk_full")
 
     assert offset_of(client, address) == len(small_mp4_bytes())

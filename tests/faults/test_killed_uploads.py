@@ -15,7 +15,7 @@ import pytest
 
 from tests.harness.caller import CallFailed
 from tests.harness.uploading_world import BYTES, TUS, UploadingWorld, plan_headers, uploading_world
-from tests.harness.whole_app import Reply
+from tests.harness.whole_app import Reply, upload_form
 from tests.media_samples import padded_mp4_bytes
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "20"))
@@ -35,10 +35,8 @@ def put(world: UploadingWorld, project_id: str, video: bytes, die_at: int) -> Re
 
 
 def post_form(world: UploadingWorld, project_id: str, video: bytes, die_at: int) -> Reply:
-    head = f'--edge\r\nContent-Disposition: form-data; name="project_id"\r\n\r\n{project_id}\r\n'
-    head += '--edge\r\nContent-Disposition: form-data; name="file"; filename="film.mp4"\r\nContent-Type: video/mp4\r\n\r\n'
-    headers = {"Content-Type": "multipart/form-data; boundary=edge", "X-Die-At": str(die_at)}
-    return world.request("POST", "/media/upload", head.encode() + video + b"\r\n--edge--\r\n", headers)
+    body, headers = upload_form(project_id, video)
+    return world.request("POST", "/media/upload", body, {**headers, "X-Die-At": str(die_at)})
 
 
 def old_and_new(number: int) -> tuple[bytes, bytes]:

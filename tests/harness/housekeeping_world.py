@@ -24,6 +24,7 @@ from projectapi.stores.database_schema import MongoDatabaseSchema
 from projectapi.stores.history_sweep import unannounced
 from projectapi.stores.housekeeping import MongoHousekeeping
 from projectapi.timeline.retention import RetentionPolicy
+from tests.media_samples import video_record
 
 POLICY = RetentionPolicy()
 LONG_AGO = timedelta(hours=2)
@@ -93,22 +94,7 @@ class World:
             file = self.media / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(b"film")
-        video = Video(
-            path=path,
-            thumbnail_path=thumbnail,
-            original_name="film.mp4",
-            content_type="video/mp4",
-            bytes=4,
-            sha256="0" * 64,
-            container="mp4",
-            video_codec="h264",
-            audio_codec=None,
-            width=16,
-            height=9,
-            frame_rate=25.0,
-            rotation=0,
-            duration=1.0,
-        )
+        video = video_record(path=path, thumbnail_path=thumbnail, bytes=4)
         self.stores.projects.set_video(ProjectKey(project_id), video)
         return video
 

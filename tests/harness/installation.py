@@ -15,7 +15,7 @@ from projectapi.devstack.processes import start_child, wait_or_kill
 from projectapi.project import JsonObject
 from tests.harness.caller import Caller
 from tests.harness.killable import GunicornApp
-from tests.harness.whole_app import Reply, descendants, wait_for
+from tests.harness.whole_app import Reply, descendants, upload_form, wait_for
 
 APP = "tests.harness.listening_app"
 _STOP_SECONDS = 15.0
@@ -69,21 +69,18 @@ class Installation:
     def film(self, video: bytes) -> str:
         """Create a project with a video and return its id."""
         project_id: str = self.call("POST", "/projects", {"name": "Film"}).data["_id"]
-        boundary = "----projectapi"
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="project_id"\r\n\r\n{project_id}\r\n--{boundary}\r\n'
-        head += 'Content-Disposition: form-data; name="file"; filename="film.mp4"\r\nContent-Type: video/mp4\r\n\r\n'
-        tail = f"\r\n--{boundary}--\r\n"
-        content_type = f"multipart/form-data; boundary={boundary}"
-        self._post(content_type, "/media/upload", head.encode(), video, tail.encode())
+        body, headers = upload_form(project_id, video)
+        self._post("/media/upload", body, headers)
         return project_id
 
     def transcribe(self, project_id: str) -> Reply:
         """Ask for a transcript without waiting for it."""
-        return self._post("application/x-www-form-urlencoded", "/media/transcribe", f"project_id={project_id}".encode())
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._post("/media/transcribe", f"project_id={project_id}".encode(), form)
 
-    def _post(self, content_type: str, path: str, *body: bytes) -> Reply:
-        headers = {"Content-Type": content_type, "X-User-Id": "ann", "Prefer": "respond-async"}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.web.port}{path}", b"".join(body), headers)
+    def _post(self, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        said = {**headers, "X-User-Id": "ann", "Prefer": "respond-async"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.web.port}{path}", body, said)
         with urllib.request.urlopen(request, timeout=40) as answer:
             return Reply(answer.status, dict(answer.headers), answer.read())
 

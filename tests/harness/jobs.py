@@ -10,10 +10,11 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from projectapi.project import JsonObject, Video, new_id
+from projectapi.project import JsonObject, new_id
 from projectapi.protocols import JobKind, JobRequest, Recogniser, Word
 from tests.contract.shapes import assert_success
 from tests.harness.whole_app import wait_for
+from tests.media_samples import video_record
 
 WORDS = [
     Word("So", 0.1, 0.2, 0.9, False),
@@ -42,15 +43,16 @@ class FakeRecogniser(Recogniser):
         return self.words
 
 
-def job_request(video: Video, **different: Any) -> JobRequest:
+def job_request(**different: Any) -> JobRequest:
     """Return a request for a cut of its own."""
-    asked: JsonObject = {
+    asked: dict[str, Any] = {
         "kind": JobKind.TRIM_VIDEO,
         "project_id": new_id(),
         "owner": "ann",
         "arguments": {"segments": [[0, 1]]},
+        "video": video_record(),
     }
-    return JobRequest(video=video, **{**asked, **different})
+    return JobRequest(**{**asked, **different})
 
 
 def job_in_state(client: FlaskClient, job_id: str, *states: str, seconds: float = 30) -> JsonObject:

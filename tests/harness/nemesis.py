@@ -38,26 +38,23 @@ def nothing(world: World, load: Load, hold: float) -> None:
 # The servers
 
 
-def kill_server(which: Server) -> Breaking:
-    """Return the fault that kills one of the servers and starts it again on the same data."""
-
+def _holding(break_it: Callable[[World], None], repair: Callable[[World], None]) -> Breaking:
     def breaking(world: World, load: Load, hold: float) -> None:
-        which(world).kill()
+        break_it(world)
         time.sleep(hold)
-        which(world).start()
+        repair(world)
 
     return breaking
+
+
+def kill_server(which: Server) -> Breaking:
+    """Return the fault that kills one of the servers and starts it again on the same data."""
+    return _holding(lambda world: which(world).kill(), lambda world: which(world).start())
 
 
 def freeze_server(which: Server) -> Breaking:
     """Return the fault that lets one of the servers stand still, with all its connections open."""
-
-    def breaking(world: World, load: Load, hold: float) -> None:
-        which(world).freeze()
-        time.sleep(hold)
-        which(world).thaw()
-
-    return breaking
+    return _holding(lambda world: which(world).freeze(), lambda world: which(world).thaw())
 
 
 def mongodb(world: World) -> KillableServer:
@@ -149,10 +146,9 @@ def freeze_worker(world: World, load: Load, hold: float) -> None:
     kill(worker, signal.SIGCONT)
 
 
-def freeze_master(world: World, load: Load, hold: float) -> None:
-    world.app.signal_master(signal.SIGSTOP)
-    time.sleep(hold)
-    world.app.signal_master(signal.SIGCONT)
+freeze_master = _holding(
+    lambda world: world.app.signal_master(signal.SIGSTOP), lambda world: world.app.signal_master(signal.SIGCONT)
+)
 
 
 def reload_workers(world: World, load: Load, hold: float) -> None:
@@ -202,13 +198,7 @@ def fill_the_disk(world: World, load: Load, hold: float) -> None:
 
 def drop_connections(which: Proxy) -> Breaking:
     """Return the fault that closes all connections through a proxy, and refuses new ones."""
-
-    def breaking(world: World, load: Load, hold: float) -> None:
-        which(world).switch(Mode.DROP)
-        time.sleep(hold)
-        which(world).switch(Mode.PASS)
-
-    return breaking
+    return _holding(lambda world: which(world).switch(Mode.DROP), lambda world: which(world).switch(Mode.PASS))
 
 
 def delay_connections(which: Proxy, *delays: float) -> Breaking:

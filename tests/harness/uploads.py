@@ -8,10 +8,9 @@ from pathlib import Path
 from tests.harness.caller import Caller, CallFailed
 from tests.harness.load import Load
 from tests.harness.numbered import Track
-from tests.harness.whole_app import Reply
+from tests.harness.whole_app import Reply, upload_form
 from tests.media_samples import small_mp4_bytes
 
-_BOUNDARY = b"----projectapi"
 DISK_FULL = "507 disk_full"
 
 
@@ -44,11 +43,8 @@ class Uploads:
         return number
 
     def _upload(self, caller: Caller, number: int) -> Reply:
-        fields = b'\r\nContent-Disposition: form-data; name="project_id"\r\n\r\n' + self._project_id.encode()
-        file = b'\r\nContent-Disposition: form-data; name="file"; filename="film.mp4"\r\nContent-Type: video/mp4\r\n\r\n'
-        parts = (fields + b"\r\n", file + _video(number) + b"\r\n")
-        body = b"".join(b"--" + _BOUNDARY + part for part in parts) + b"--" + _BOUNDARY + b"--\r\n"
-        return caller.call("POST", "/media/upload", body, Content_Type="multipart/form-data; boundary=" + _BOUNDARY.decode())
+        body, headers = upload_form(self._project_id, _video(number))
+        return caller.call("POST", "/media/upload", body, Content_Type=headers["Content-Type"])
 
 
 class Filler:

@@ -40,6 +40,14 @@ def source_of(world: World) -> MongoBackupSource:
     return MongoBackupSource(world.database, world.retry, DatabaseInfo(world.database[METADATA], world.retry, 1))
 
 
+def with_history(world: World, versions: int) -> str:
+    """Create a project that was saved so often and return its id."""
+    project_id = world.create()
+    for number in range(versions):
+        world.save(project_id, number)
+    return project_id
+
+
 class Backup:
     """What a backup that was read to its end holds: projects by their ids, revisions by theirs."""
 
@@ -60,9 +68,7 @@ class Backup:
 
 
 def test_what_is_saved_after_a_project_was_read_is_not_in_the_backup(world: World) -> None:
-    project_id = world.create()
-    for number in range(3):
-        world.save(project_id, number)
+    project_id = with_history(world, 3)
     batches, backup = source_of(world).batches(), Backup()
     batch = next(batches)
     # So many that the first of them are settled: committed by their own flags.
@@ -94,9 +100,7 @@ def test_a_project_that_is_purged_meanwhile_is_not_in_the_backup(world: World) -
 
 
 def test_a_project_whose_history_is_thinned_meanwhile_is_read_again(world: World) -> None:
-    project_id = world.create()
-    for number in range(4):
-        world.save(project_id, number)
+    project_id = with_history(world, 4)
     batches, backup = source_of(world).batches(), Backup()
     batch = next(batches)
     # The version that was the current one is gone before its revision is read.

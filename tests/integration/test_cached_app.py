@@ -17,7 +17,7 @@ import zstandard
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo import MongoClient
-from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+from pymongo.monitoring import CommandStartedEvent
 from werkzeug.test import TestResponse
 
 from config import Config
@@ -25,19 +25,20 @@ from projectapi import create_app
 from projectapi.errors import ProjectNotFound
 from projectapi.infra.redis_client import connect
 from projectapi.project import ProjectKey, id_from_write, new_write_id
-from tests.contract.calls import create_project, history, post_video, save, upload
+from tests.contract.calls import create_project, history, post_video, save
 from tests.contract.shapes import assert_success
 from tests.contract.timelines import make_clip, make_state
 from tests.errors_shape import assert_error
+from tests.harness.commands import StartedCommands
 from tests.harness.stores import at_once
-from tests.media_samples import small_mp4_bytes
+from tests.media_samples import small_mp4_bytes, video_record
 
 PATIENCE_SECONDS = 10.0
 CLIENTS = 200
 STAMPEDES = 5
 
 
-class ProjectReads(CommandListener):
+class ProjectReads(StartedCommands):
     """Counts how often whole projects are read from the database."""
 
     def __init__(self) -> None:
@@ -48,12 +49,6 @@ class ProjectReads(CommandListener):
         command = event.command
         if command.get("find") == "projects" and command.get("projection") != {"createdBy": True}:
             self.count += 1
-
-    def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Do nothing."""
-
-    def failed(self, event: CommandFailedEvent) -> None:
-        """Do nothing."""
 
 
 @pytest.fixture
@@ -93,9 +88,9 @@ def owner() -> dict[str, str]:
 
 @pytest.fixture
 def project_id(client: FlaskClient, owner: dict[str, str]) -> str:
-    """A project with a video and two saved versions."""
+    """A project with the record of a video, and two saved versions."""
     project_id = create_project(client, "Holiday", **owner)
-    upload(client, project_id, small_mp4_bytes())
+    client.application.extensions["projectapi"].projects.set_video(ProjectKey(project_id), video_record())
     save(client, project_id, make_state(), "first")
     save(client, project_id, make_state(*(make_clip(f"clip-{number}") for number in range(10))), "second")
     return project_id

@@ -49,7 +49,17 @@ def run(folder: Path, *command: str, **more: str) -> subprocess.CompletedProcess
 
 @pytest.fixture
 def whole_app(tmp_path: Path) -> Iterator[WholeApp]:
+    """An application that the test ends."""
     app = WholeApp(tmp_path)
+    app.start()
+    yield app
+    app.kill()
+
+
+@pytest.fixture(scope="module")
+def lasting_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeApp]:
+    """An application that no test ends."""
+    app = WholeApp(tmp_path_factory.mktemp("lasting"))
     app.start()
     yield app
     app.kill()
@@ -103,27 +113,26 @@ def test_when_gunicorn_dies_so_does_the_rest_and_the_exit_status_tells(whole_app
     assert whole_app.stop() == 128 + signal.SIGKILL
 
 
-def test_the_first_screen_says_what_runs_where(whole_app: WholeApp) -> None:
-    screen = whole_app.log.read_text()
+def test_the_first_screen_says_what_runs_where(lasting_app: WholeApp) -> None:
+    screen = lasting_app.log.read_text()
 
-    assert f"http://localhost:{whole_app.port}" in screen
-    assert f"embedded, data in {whole_app.folder / 'instance' / 'mongodb'}" in screen
-    assert f"curl http://localhost:{whole_app.port}/health" in screen
+    assert f"http://localhost:{lasting_app.port}" in screen
+    assert f"embedded, data in {lasting_app.folder / 'instance' / 'mongodb'}" in screen
+    assert f"curl http://localhost:{lasting_app.port}/health" in screen
 
 
-def test_a_second_server_on_the_folder_is_refused_in_one_sentence_and_a_command_joins(
-    whole_app: WholeApp, tmp_path: Path
-) -> None:
-    complaint = f"The data folder {tmp_path / 'instance'} is in use by process {whole_app.processes()[0]}: "
+def test_a_second_server_on_the_folder_is_refused_in_one_sentence_and_a_command_joins(lasting_app: WholeApp) -> None:
+    folder = lasting_app.folder
+    complaint = f"The data folder {folder / 'instance'} is in use by process {lasting_app.processes()[0]}: "
 
     for command in (("flask", "dev"), ("flask", "run"), ("gunicorn", "wsgi:app")):
         port = str(free_port())
-        refused = run(tmp_path, *command, PORT=port, FLASK_RUN_PORT=port)
+        refused = run(folder, *command, PORT=port, FLASK_RUN_PORT=port)
         assert refused.returncode == 1
         assert complaint in refused.stderr and "Traceback" not in refused.stderr
 
-    assert run(tmp_path, "flask", "db", "init").returncode == 0
-    assert whole_app.request("GET", "/health").status == 200
+    assert run(folder, "flask", "db", "init").returncode == 0
+    assert lasting_app.request("GET", "/health").status == 200
 
 
 def test_a_busy_port_is_said_in_one_sentence(tmp_path: Path, busy_port: int) -> None:

@@ -17,7 +17,7 @@ from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, ProjectApiErr
 from projectapi.infra.retry import Retry
 from projectapi.project import ProjectKey, new_id, new_write_id
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
-from tests.harness.failing_server import failing, failing_server
+from tests.harness.failing_server import failing
 from tests.harness.meddling import MeddlingCollection, Trouble, answer_lost, not_sent
 from tests.harness.stores import Stores, connect, open_stores, prepare, same, save, state, stores_over, tag_of
 
@@ -25,21 +25,8 @@ JsonObject = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A MongoDB wire server that fails where it is told to."""
-    with failing_server(tmp_path_factory.mktemp("mongodb")) as uri:
-        yield uri
-
-
-@pytest.fixture(scope="module")
-def admin(server: str) -> Iterator[MongoClient[JsonObject]]:
-    with connect(server) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def stores(server: str) -> Iterator[Stores]:
-    with connect(server, serverSelectionTimeoutMS=2000) as client:
+def stores(failing_uri: str) -> Iterator[Stores]:
+    with connect(failing_uri, serverSelectionTimeoutMS=2000) as client:
         yield open_stores(prepare(client["projectapi"]))
 
 
@@ -112,7 +99,7 @@ def test_a_server_that_keeps_failing_is_given_up_at_the_deadline(
     with failing(admin, "findAndModify", "alwaysOn", closeConnection=True), pytest.raises(OutcomeUnknown):
         impatient.projects.update_project(key, {"name": "after"})
 
-    assert time.monotonic() - started < 1.7
+    assert time.monotonic() - started < 3.0
     assert stores.projects.get_project(key).version == 1
 
 
@@ -126,7 +113,8 @@ def test_a_server_that_hangs_is_given_up_at_the_deadline_and_its_late_write_coun
     with failing(admin, "findAndModify", {"skip": 1}, blockConnection=True, blockTimeMS=1000):
         with pytest.raises(OutcomeUnknown):
             impatient.projects.update_project(key, {"name": "after"}, write_id=write_id)
-        assert time.monotonic() - started < 0.9
+        # Before it answered
+        assert time.monotonic() - started < 1.0
 
     # When the client sends the same write again, and whatever hung has ended
     again = stores.projects.update_project(key, {"name": "after"}, write_id=write_id)
@@ -152,7 +140,8 @@ def test_a_server_that_is_gone_is_said_to_be_gone_and_changes_nothing(tmp_path: 
                 call()
 
             assert type(raised.value) is DatabaseUnavailable
-            assert time.monotonic() - started < 0.8
+            # Before the driver gave up
+            assert time.monotonic() - started < 2.0
 
 
 # Three hundred writes with troubles drawn at random

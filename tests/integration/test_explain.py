@@ -13,11 +13,11 @@ import pytest
 from bson import json_util
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+from pymongo.monitoring import CommandStartedEvent
 
 from projectapi.errors import PreconditionFailed, ProjectApiError
 from projectapi.infra.retry import Retry
-from projectapi.project import ListQuery, Project, ProjectKey, SortField, TimelineSave, Video, new_id, new_write_id, now
+from projectapi.project import ListQuery, Project, ProjectKey, SortField, TimelineSave, new_id, new_write_id, now
 from projectapi.protocols import (
     IdempotencyStore,
     JobStore,
@@ -35,33 +35,18 @@ from projectapi.stores.trash import Trash
 from projectapi.timeline.patching import apply_merge_patch
 from projectapi.timeline.retention import RetentionPolicy
 from projectapi.transcript import RecognisedSpeech
+from tests.harness.commands import StartedCommands
 from tests.harness.jobs import job_request
 from tests.harness.stores import connect, prepare, state, tag_of
+from tests.media_samples import video_record
 
 JsonObject = dict[str, Any]
-
-VIDEO: JsonObject = {
-    "path": "a.mp4",
-    "thumbnail_path": None,
-    "original_name": "a.mp4",
-    "content_type": "video/mp4",
-    "bytes": 1,
-    "sha256": "0" * 64,
-    "container": "mp4",
-    "video_codec": "h264",
-    "audio_codec": None,
-    "width": 1,
-    "height": 1,
-    "frame_rate": None,
-    "rotation": 0,
-    "duration": 1.0,
-}
 
 WITH_A_PLAN = {"find", "aggregate", "count", "distinct", "update", "delete", "findAndModify"}
 _NOT_EXPLAINED = {"lsid", "txnNumber", "$clusterTime", "$db", "maxTimeMS", "writeConcern", "readConcern", "$readPreference"}
 
 
-class Recorder(CommandListener):
+class Recorder(StartedCommands):
     """Keeps the commands that have a query plan, one for each shape."""
 
     def __init__(self) -> None:
@@ -71,12 +56,6 @@ class Recorder(CommandListener):
         if event.command_name in WITH_A_PLAN:
             command = {name: value for name, value in event.command.items() if name not in _NOT_EXPLAINED}
             self.commands.setdefault(shape_of(command), command)
-
-    def succeeded(self, event: CommandSucceededEvent) -> None:
-        """See `CommandListener`."""
-
-    def failed(self, event: CommandFailedEvent) -> None:
-        """See `CommandListener`."""
 
 
 def shape_of(command: JsonObject) -> str:
@@ -151,7 +130,7 @@ def use_projects(stores: Stores) -> None:
         with pytest.raises(PreconditionFailed):
             projects.update_project(key, {"name": "z"}, tag_of(seen))
         projects.edit_project(key, lambda values: values)
-        projects.set_video(key, Video(**VIDEO))
+        projects.set_video(key, video_record())
         projects.delete_project(key)
         projects.restore_project(key, write_id=new_write_id())
     projects.find_owner(created.id)
@@ -211,7 +190,7 @@ def use_idempotency(stores: Stores) -> None:
 
 def use_jobs(stores: Stores) -> None:
     """Call everything that a `JobStore` has, with jobs that end in every way."""
-    jobs, asked = stores.jobs, job_request(Video(**VIDEO))
+    jobs, asked = stores.jobs, job_request()
     queued, _ = jobs.begin(asked)
     jobs.claim(queued.id, "holder")
     jobs.renew(queued.id, "holder", 50)

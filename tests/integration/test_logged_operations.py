@@ -16,9 +16,9 @@ from config import Config
 from projectapi import create_app
 from projectapi.devstack.servers import MONGODB, EmbeddedServer
 from tests.harness.caller import Caller
-from tests.harness.failing_server import failing, failing_server
+from tests.harness.failing_server import failing
 from tests.harness.killable import GunicornApp, running
-from tests.harness.stores import connect, state
+from tests.harness.stores import state
 from tests.harness.whole_app import wait_for
 
 JsonObject = dict[str, Any]
@@ -37,21 +37,14 @@ BAD_LUCK: list[tuple[str, JsonObject]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A MongoDB wire server that fails where it is told to."""
-    with failing_server(tmp_path_factory.mktemp("mongodb")) as uri:
-        yield uri
-
-
-@pytest.fixture(scope="module")
-def admin(server: str) -> Iterator[MongoClient[JsonObject]]:
-    with connect(server) as client:
-        yield client
-
-
 @pytest.fixture
-def make(server: str, redis_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[AppOnServer]:
+def make(
+    failing_uri: str,
+    redis_url: str,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[AppOnServer]:
     """Make applications that log everything there is."""
     made = []
     root = logging.getLogger()
@@ -60,8 +53,10 @@ def make(server: str, redis_url: str, tmp_path: Path, capsys: pytest.CaptureFixt
     root.handlers[:] = []
 
     def make(**settings: Any) -> Flask:
-        given = {"mongodb_uri": server, "redis_url": redis_url, "log_level": "DEBUG", "log_format": "json", **settings}
-        app = create_app(Config(app_env="testing", access_log=True, media_dir=tmp_path, **given))
+        given = {"mongodb_uri": failing_uri, "redis_url": redis_url, "log_level": "DEBUG", "log_format": "json", **settings}
+        # What stands in for a Redis that is not given has its data there: one folder for this process, and no other's.
+        folders = {"media_dir": tmp_path, "instance_dir": tmp_path_factory.getbasetemp() / "instance"}
+        app = create_app(Config(app_env="testing", access_log=True, **folders, **given))
         made.append(app)
         return app
 
@@ -163,9 +158,9 @@ def test_a_day_on_which_everything_fails_gives_nothing_away(
 
 
 def test_passwords_that_are_wrong_stay_secret(
-    make: AppOnServer, server: str, redis_url: str, capsys: pytest.CaptureFixture[str]
+    make: AppOnServer, failing_uri: str, redis_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    host, redis_host = server.partition("://")[2].rstrip("/").partition("/")[0], redis_url.partition("://")[2]
+    host, redis_host = failing_uri.partition("://")[2].rstrip("/").partition("/")[0], redis_url.partition("://")[2]
     away, impatient = "127.0.0.1:1", {"database_deadline_seconds": 0.5}
     apps = [
         make(mongodb_uri=f"mongodb://editor:{PASSWORD}@{host}/?authSource=admin", redis_url=None, **impatient),
@@ -216,11 +211,11 @@ def test_slow_operations_are_told_whatever_the_level(make: AppOnServer, capsys: 
 
 
 def test_a_whole_server_writes_nothing_but_json_from_its_first_line_to_its_last(
-    server: str, redis_url: str, tmp_path: Path
+    failing_uri: str, redis_url: str, tmp_path: Path
 ) -> None:
     loud = {"LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG", "ACCESS_LOG": "1"}
     secret = {"SECRET_KEY": "MARKKEY", "METRICS_TOKEN": "MARKTOKEN"}
-    app = GunicornApp(tmp_path, mongodb_uri=server, redis_url=redis_url, workers=1, **loud, **secret)
+    app = GunicornApp(tmp_path, mongodb_uri=failing_uri, redis_url=redis_url, workers=1, **loud, **secret)
 
     with running(app), Caller([app.port], "MARKOWNER") as caller:
         caller.call("POST", "/projects", {"name": NAME}, X_Request_Id="editor-5")

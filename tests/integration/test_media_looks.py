@@ -27,29 +27,14 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> MediaRoom:
-    return MediaRoom(tmp_path / "media", 2**30)
-
-
-@pytest.fixture
 def looks(room: MediaRoom) -> Looks:
     return Looks(room.folder, room.path_of)
 
 
 @pytest.fixture
-def stored(room: MediaRoom) -> Callable[[Path | bytes], Video]:
-    def store(content: Path | bytes) -> Video:
-        with room.receive() as part:
-            part.write(content if isinstance(content, bytes) else content.read_bytes())
-            return room.accept(part, "film.mp4")
-
-    return store
-
-
-@pytest.fixture
-def numbered(tmp_path: Path, stored: Callable[[Path], Video]) -> Video:
+def numbered(tmp_path: Path, upload: Callable[..., Video]) -> Video:
     """Four seconds at 25 frames a second; frame n has a brightness of 16 + 2n."""
-    return stored(make_numbered_video(tmp_path / "numbered.mp4"))
+    return upload(make_numbered_video(tmp_path / "numbered.mp4"))
 
 
 def gray(path: Path) -> list[list[int]]:
@@ -86,23 +71,23 @@ def test_a_frame_is_what_is_seen_at_that_time(looks: Looks, numbered: Video, sec
 
 
 def test_where_the_pictures_end_before_the_sound_the_last_one_is_seen(
-    tmp_path: Path, looks: Looks, stored: Callable[[Path], Video]
+    tmp_path: Path, looks: Looks, upload: Callable[..., Video]
 ) -> None:
     picture = make_numbered_video(tmp_path / "numbered.mp4")
     ffmpeg(
         *("-i", str(picture), "-f", "lavfi", "-i", "sine=duration=30", "-map", "0:v", "-map", "1:a", "-c:v", "copy"),
         str(tmp_path / "long.mp4"),
     )
-    video = stored(tmp_path / "long.mp4")
+    video = upload(tmp_path / "long.mp4")
 
     assert [frame_number(looks.frame_at(video, seconds)) for seconds in (5.0, 29.0)] == [99, 75]
 
 
-def test_a_frame_is_upright_and_at_most_640_pixels_long(tmp_path: Path, looks: Looks, stored: Callable[[Path], Video]) -> None:
+def test_a_frame_is_upright_and_at_most_640_pixels_long(tmp_path: Path, looks: Looks, upload: Callable[..., Video]) -> None:
     made = make_video(tmp_path / "flat.mp4", size="1280x720", seconds=1.0)
     ffmpeg("-display_rotation", "-90", "-i", str(made), "-c", "copy", str(tmp_path / "turned.mp4"))
 
-    rows = gray(looks.frame_at(stored(tmp_path / "turned.mp4"), 0.5))
+    rows = gray(looks.frame_at(upload(tmp_path / "turned.mp4"), 0.5))
 
     assert (len(rows[0]), len(rows)) == (360, 640)
 
@@ -222,9 +207,9 @@ def test_a_frame_of_a_video_that_is_lost_says_so(room: MediaRoom, looks: Looks, 
 
 
 def test_an_original_that_was_tampered_with_fails_in_plain_words(
-    room: MediaRoom, looks: Looks, stored: Callable[[bytes], Video]
+    room: MediaRoom, looks: Looks, upload: Callable[..., Video]
 ) -> None:
-    video = stored(small_mp4_bytes())
+    video = upload(small_mp4_bytes())
     script = b"ffconcat version 1.0\nfile secret.mp4\n"
     room.path_of(video).write_bytes(script + b"#" * (video.bytes - len(script)))
     (room.folder.root / "videos" / "secret.mp4").write_bytes(small_mp4_bytes())
@@ -280,13 +265,13 @@ def test_a_long_video_is_shown_by_its_keyframes(looks: Looks, numbered: Video) -
     assert tiles[4] - tiles[3] > 30
 
 
-def test_a_waveform_shows_when_it_is_loud(tmp_path: Path, looks: Looks, stored: Callable[[Path], Video]) -> None:
+def test_a_waveform_shows_when_it_is_loud(tmp_path: Path, looks: Looks, upload: Callable[..., Video]) -> None:
     # Silence for the first second, a loud tone in the next.
     tone = "sine=frequency=440:duration=2,volume=8*gte(t\\,1):eval=frame"
     picture = "testsrc=size=64x64:rate=25:duration=2"
     ffmpeg("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", tone, "-c:a", "aac", str(tmp_path / "tone.mp4"))
 
-    waveform = looks.waveform_of(stored(tmp_path / "tone.mp4"), 10)
+    waveform = looks.waveform_of(upload(tmp_path / "tone.mp4"), 10)
 
     assert (waveform.sample_rate, waveform.samples_per_pixel) == (48_000, 4800)
     assert waveform.length == pytest.approx(20, abs=1)
@@ -295,13 +280,13 @@ def test_a_waveform_shows_when_it_is_loud(tmp_path: Path, looks: Looks, stored: 
     assert min(highs[11:19]) > 60 and max(lows[11:19]) < -60
 
 
-def test_sound_that_begins_late_stands_at_its_time(tmp_path: Path, looks: Looks, stored: Callable[[Path], Video]) -> None:
+def test_sound_that_begins_late_stands_at_its_time(tmp_path: Path, looks: Looks, upload: Callable[..., Video]) -> None:
     ffmpeg(
         *("-f", "lavfi", "-i", "testsrc=size=64x64:rate=25:duration=3", "-itsoffset", "2", "-f", "lavfi"),
         *("-i", "sine=duration=1", "-c:a", "aac", str(tmp_path / "late.mkv")),
     )
 
-    data = looks.waveform_of(stored(tmp_path / "late.mkv"), 10).data
+    data = looks.waveform_of(upload(tmp_path / "late.mkv"), 10).data
 
     assert max(data[1 : 2 * 18 : 2]) <= 1
     assert max(data[2 * 22 + 1 :: 2]) > 5
@@ -315,8 +300,8 @@ def test_fewer_peaks_span_the_same_sound(looks: Looks, numbered: Video) -> None:
     assert coarse[:2] == [min(fine[0:8:2]), max(fine[1:8:2])]
 
 
-def test_a_video_without_sound_has_no_peaks(tmp_path: Path, looks: Looks, stored: Callable[[Path], Video]) -> None:
-    waveform = looks.waveform_of(stored(make_video(tmp_path / "silent.mp4", audio=False, seconds=1)), 20)
+def test_a_video_without_sound_has_no_peaks(tmp_path: Path, looks: Looks, upload: Callable[..., Video]) -> None:
+    waveform = looks.waveform_of(upload(make_video(tmp_path / "silent.mp4", audio=False, seconds=1)), 20)
 
     assert (waveform.length, waveform.data) == (0, [])
 

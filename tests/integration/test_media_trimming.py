@@ -35,27 +35,6 @@ HALF_A_FRAME = 0.02
 AAC_PADDING = 2 * 1024 / 48_000
 
 
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("samples")
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> MediaRoom:
-    return MediaRoom(tmp_path / "media", 2**30)
-
-
-@pytest.fixture
-def upload(room: MediaRoom) -> Callable[..., Video]:
-    def send(content: bytes | Path) -> Video:
-        content = content.read_bytes() if isinstance(content, Path) else content
-        with room.receive() as part:
-            part.write(content)
-            return room.accept(part, "video.mp4")
-
-    return send
-
-
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The programs that are run in the sandbox during the test."""
@@ -70,9 +49,9 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     yield seen
 
 
-@pytest.fixture(scope="module")
-def numbered(samples: Path) -> bytes:
-    return make_numbered_video(samples / "numbered.mp4").read_bytes()
+@pytest.fixture
+def numbered(tmp_path: Path) -> bytes:
+    return make_numbered_video(tmp_path / "numbered.mp4").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -90,10 +69,9 @@ def numbered(samples: Path) -> bytes:
     ],
 )
 def test_the_result_lasts_what_was_asked_to_half_a_frame(
-    samples: Path, room: MediaRoom, upload: Callable[..., Video], extension: str, asked: list[tuple[float, float]]
+    tmp_path: Path, room: MediaRoom, upload: Callable[..., Video], extension: str, asked: list[tuple[float, float]]
 ) -> None:
-    path = samples / f"sample{extension}"
-    video = upload(path if path.exists() else make_video(path))
+    video = upload(make_video(tmp_path / f"sample{extension}"))
 
     result = room.trim(video, [Segment(*pair) for pair in asked])
 
@@ -114,10 +92,10 @@ def test_the_frames_are_exactly_those_that_were_asked_for(
 
 
 def test_times_rounded_to_milliseconds_do_not_shift_a_frame(
-    samples: Path, room: MediaRoom, upload: Callable[..., Video]
+    tmp_path: Path, room: MediaRoom, upload: Callable[..., Video]
 ) -> None:
     # Matroska says 33 ms for frame 1 at 30 per second; many pieces out of order make the joining count as well.
-    video = upload(make_numbered_video(samples / "numbered.mkv", rate="30", seconds=3.0))
+    video = upload(make_numbered_video(tmp_path / "numbered.mkv", rate="30", seconds=3.0))
     starts = [(number * 37) % 88 for number in range(30)]
 
     result = room.trim(video, [Segment(start / 30, 2 / 30) for start in starts])
@@ -126,11 +104,11 @@ def test_times_rounded_to_milliseconds_do_not_shift_a_frame(
 
 
 def test_pictures_that_begin_after_the_sound_are_cut_to_the_nearest(
-    samples: Path, numbered: bytes, room: MediaRoom, upload: Callable[..., Video]
+    tmp_path: Path, numbered: bytes, room: MediaRoom, upload: Callable[..., Video]
 ) -> None:
-    (samples / "numbered.mp4").write_bytes(numbered)
-    late = samples / "late.mkv"
-    source = str(samples / "numbered.mp4")
+    (tmp_path / "numbered.mp4").write_bytes(numbered)
+    late = tmp_path / "late.mkv"
+    source = str(tmp_path / "numbered.mp4")
     ffmpeg("-itsoffset", "0.03", "-i", source, "-i", source, "-map", "0:v", "-map", "1:a", "-c", "copy", str(late))
 
     result = room.trim(upload(late), [Segment(1.0, 0.2)])
@@ -150,8 +128,8 @@ def test_a_hundred_cuts_are_as_exact_as_one(numbered: bytes, room: MediaRoom, up
 
 
 @pytest.mark.parametrize("rate", ["30000/1001", "60", "12"])
-def test_other_frame_rates_are_kept(samples: Path, room: MediaRoom, upload: Callable[..., Video], rate: str) -> None:
-    path = samples / f"rate{rate.replace('/', '_')}.mkv"
+def test_other_frame_rates_are_kept(tmp_path: Path, room: MediaRoom, upload: Callable[..., Video], rate: str) -> None:
+    path = tmp_path / f"rate{rate.replace('/', '_')}.mkv"
     video = upload(make_video(path, rate=rate, seconds=2.0))
     count, _, per = rate.partition("/")
     frame = int(per or 1) / int(count)
@@ -164,8 +142,8 @@ def test_other_frame_rates_are_kept(samples: Path, room: MediaRoom, upload: Call
     assert decoded_duration(room.static_path(result.path)) == pytest.approx(result.duration, abs=1e-3)
 
 
-def test_a_varying_frame_rate_is_cut_in_thirty_a_second(samples: Path, room: MediaRoom, upload: Callable[..., Video]) -> None:
-    video = upload(make_variable_rate_video(samples / "varying.mp4"))
+def test_a_varying_frame_rate_is_cut_in_thirty_a_second(tmp_path: Path, room: MediaRoom, upload: Callable[..., Video]) -> None:
+    video = upload(make_variable_rate_video(tmp_path / "varying.mp4"))
 
     result = room.trim(video, [Segment(0.25, 0.7), Segment(1.9, 0.55)])
 
@@ -176,33 +154,31 @@ def test_a_varying_frame_rate_is_cut_in_thirty_a_second(samples: Path, room: Med
 @pytest.mark.parametrize("count", [1, 2, 20])
 @pytest.mark.parametrize("rate", ["constant", "variable"])
 def test_many_pieces_together_last_what_was_asked_to_half_a_frame(
-    samples: Path, room: MediaRoom, upload: Callable[..., Video], rate: str, count: int
+    tmp_path: Path, room: MediaRoom, upload: Callable[..., Video], rate: str, count: int
 ) -> None:
-    path = samples / f"{rate}.mp4"
-    if not path.exists():
-        make_video(path) if rate == "constant" else make_variable_rate_video(path)
+    make = make_video if rate == "constant" else make_variable_rate_video
     frame = 1 / 25 if rate == "constant" else 1 / 30
     pieces = [Segment(0.013 + number * 2.9 / count, 1.217 / count) for number in range(count)]
 
-    result = room.trim(upload(path), pieces)
+    result = room.trim(upload(make(tmp_path / f"{rate}.mp4")), pieces)
 
     assert result.duration == pytest.approx(1.217, abs=frame / 2)
     assert decoded_duration(room.static_path(result.path)) == pytest.approx(1.217, abs=frame / 2)
 
 
-def test_a_video_without_sound_is_cut(samples: Path, room: MediaRoom, upload: Callable[..., Video]) -> None:
-    result = room.trim(upload(make_video(samples / "silent.mp4", audio=False)), [Segment(0, 1), Segment(2, 0.6)])
+def test_a_video_without_sound_is_cut(tmp_path: Path, room: MediaRoom, upload: Callable[..., Video]) -> None:
+    result = room.trim(upload(make_video(tmp_path / "silent.mp4", audio=False)), [Segment(0, 1), Segment(2, 0.6)])
 
     assert decoded_duration(room.static_path(result.path)) == pytest.approx(1.6, abs=1e-4)
     assert decoded_sound(room.static_path(result.path)) == 0
 
 
 def test_sound_that_outlasts_the_pictures_is_cut_with_the_last_picture(
-    samples: Path, room: MediaRoom, upload: Callable[..., Video]
+    tmp_path: Path, room: MediaRoom, upload: Callable[..., Video]
 ) -> None:
     sources = ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=25:duration=1", "-f", "lavfi", "-i", "sine=duration=3"]
-    ffmpeg(*sources, "-c:v", "libx264", str(samples / "long_sound.mp4"))
-    video = upload(samples / "long_sound.mp4")
+    ffmpeg(*sources, "-c:v", "libx264", str(tmp_path / "long_sound.mp4"))
+    video = upload(tmp_path / "long_sound.mp4")
 
     result = room.trim(video, [Segment(0.5, 2.0)])
 
@@ -315,8 +291,10 @@ def processes_in(folder: Path) -> list[str]:
     return found
 
 
-def test_how_much_is_done_is_reported_and_never_goes_back(samples: Path, room: MediaRoom, upload: Callable[..., Video]) -> None:
-    video = upload(make_video(samples / "long.mp4", seconds=20.0, size="640x480"))
+def test_how_much_is_done_is_reported_and_never_goes_back(
+    tmp_path: Path, room: MediaRoom, upload: Callable[..., Video]
+) -> None:
+    video = upload(make_video(tmp_path / "long.mp4", seconds=20.0, size="640x480"))
     heard: list[float] = []
 
     room.trim(video, [Segment(1.0, 18.0)], heard.append)

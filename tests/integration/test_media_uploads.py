@@ -32,22 +32,6 @@ from tests.media_samples import (
 GIB = 2**30
 
 
-@pytest.fixture
-def room(tmp_path: Path) -> MediaRoom:
-    return MediaRoom(tmp_path / "media", GIB)
-
-
-@pytest.fixture
-def upload(room: MediaRoom) -> Callable[..., Video]:
-    def send(content: bytes | Path, name: str = "video.mp4") -> Video:
-        content = content.read_bytes() if isinstance(content, Path) else content
-        with room.receive(len(content)) as part:
-            part.write(content)
-            return room.accept(part, name)
-
-    return send
-
-
 def jpeg_size(path: Path) -> tuple[int, int]:
     with av.open(str(path)) as container:
         assert container.streams.video[0].codec_context.name == "mjpeg"

@@ -26,21 +26,6 @@ def numbered(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return make_numbered_video(tmp_path_factory.mktemp("rendering") / "numbered.mp4").read_bytes()
 
 
-@pytest.fixture
-def room(tmp_path: Path) -> MediaRoom:
-    return MediaRoom(tmp_path / "media", 2**30)
-
-
-@pytest.fixture
-def upload(room: MediaRoom) -> Callable[[bytes], Video]:
-    def send(content: bytes) -> Video:
-        with room.receive() as part:
-            part.write(content)
-            return room.accept(part, "video.mp4")
-
-    return send
-
-
 def shown(path: Path) -> list[int]:
     """Return which frames of the numbered video a result shows; black ones, as dark as frame 0, are 0."""
     return frame_numbers(path)
@@ -54,7 +39,7 @@ def loudness(path: Path, start: float, end: float) -> float:
 
 
 def test_clips_are_where_the_timeline_has_them_with_black_between(
-    room: MediaRoom, upload: Callable[[bytes], Video], numbered: bytes
+    room: MediaRoom, upload: Callable[..., Video], numbered: bytes
 ) -> None:
     edit = Edit((Shot(0.2, 1.0, 0.2), Shot(0.4, 3.0, 0.12), Shot(0.8, 0.4, 0.2)))
 
@@ -69,7 +54,7 @@ def test_clips_are_where_the_timeline_has_them_with_black_between(
 
 
 def test_where_the_picture_is_black_there_is_silence(
-    room: MediaRoom, upload: Callable[[bytes], Video], numbered: bytes
+    room: MediaRoom, upload: Callable[..., Video], numbered: bytes
 ) -> None:
     result = room.render(upload(numbered), Edit((Shot(0.6, 1.0, 0.6), Shot(2.0, 3.0, 0.6))))
 
@@ -81,7 +66,7 @@ def test_where_the_picture_is_black_there_is_silence(
         assert loudness(path, start, end) > 0.02
 
 
-def test_many_clips_with_gaps_do_not_drift(room: MediaRoom, upload: Callable[[bytes], Video], numbered: bytes) -> None:
+def test_many_clips_with_gaps_do_not_drift(room: MediaRoom, upload: Callable[..., Video], numbered: bytes) -> None:
     # More than one run of ffmpeg can take. 0.0512 s is no whole number of frames: errors would add up.
     shots = tuple(Shot(number * 0.1024, 0.4 + number * 0.04, 0.0512) for number in range(40))
 
@@ -95,7 +80,7 @@ def test_many_clips_with_gaps_do_not_drift(room: MediaRoom, upload: Callable[[by
 
 
 def test_a_video_without_sound_is_rendered_with_black_too(
-    room: MediaRoom, upload: Callable[[bytes], Video], tmp_path: Path
+    room: MediaRoom, upload: Callable[..., Video], tmp_path: Path
 ) -> None:
     silent = make_video(tmp_path / "silent.mp4", audio=False).read_bytes()
 
@@ -105,14 +90,14 @@ def test_a_video_without_sound_is_rendered_with_black_too(
 
 
 def test_where_clips_overlap_the_earlier_one_is_shown(
-    room: MediaRoom, upload: Callable[[bytes], Video], numbered: bytes
+    room: MediaRoom, upload: Callable[..., Video], numbered: bytes
 ) -> None:
     result = room.render(upload(numbered), Edit((Shot(0, 1.0, 0.2), Shot(0.12, 3.0, 0.2))))
 
     assert shown(room.static_path(result.path)) == [*range(25, 30), *range(77, 80)]
 
 
-def test_what_a_clip_shows_of_no_video_is_black(room: MediaRoom, upload: Callable[[bytes], Video], numbered: bytes) -> None:
+def test_what_a_clip_shows_of_no_video_is_black(room: MediaRoom, upload: Callable[..., Video], numbered: bytes) -> None:
     edit = Edit((Shot(0, -0.2, 0.4), Shot(0.4, 3.8, 0.4), Shot(1.0, 9.0, 0.2), Shot(1.2, 0.4, 0.04)))
 
     result = room.render(upload(numbered), edit)
@@ -121,7 +106,7 @@ def test_what_a_clip_shows_of_no_video_is_black(room: MediaRoom, upload: Callabl
     assert shown(room.static_path(result.path)) == [*first, *range(95, 100), *[BLACK] * 15, 10]
 
 
-def test_a_preview_is_small_and_keeps_its_shape(room: MediaRoom, upload: Callable[[bytes], Video], tmp_path: Path) -> None:
+def test_a_preview_is_small_and_keeps_its_shape(room: MediaRoom, upload: Callable[..., Video], tmp_path: Path) -> None:
     large = upload(make_video(tmp_path / "large.mp4", seconds=1.0, size="1280x720").read_bytes())
 
     result = room.render(large, Edit((Shot(0.2, 0, 0.4),), height=360))
@@ -130,7 +115,7 @@ def test_a_preview_is_small_and_keeps_its_shape(room: MediaRoom, upload: Callabl
         assert (container.streams.video[0].width, container.streams.video[0].height) == (640, 360)
 
 
-def test_a_preview_does_not_blow_a_small_picture_up(room: MediaRoom, upload: Callable[[bytes], Video], numbered: bytes) -> None:
+def test_a_preview_does_not_blow_a_small_picture_up(room: MediaRoom, upload: Callable[..., Video], numbered: bytes) -> None:
     result = room.render(upload(numbered), Edit((Shot(0, 0, 0.4),), height=360))
 
     with av.open(str(room.static_path(result.path))) as container:
@@ -139,18 +124,18 @@ def test_a_preview_does_not_blow_a_small_picture_up(room: MediaRoom, upload: Cal
 
 @pytest.mark.parametrize("shots", [(), (Shot(0, 9.0, 1.0),), (Shot(0, 1.0, 0.001),)])
 def test_nothing_but_black_is_not_rendered(
-    room: MediaRoom, upload: Callable[[bytes], Video], numbered: bytes, shots: tuple[Shot, ...]
+    room: MediaRoom, upload: Callable[..., Video], numbered: bytes, shots: tuple[Shot, ...]
 ) -> None:
     with pytest.raises(errors.ValidationFailed, match="nothing to render"):
         room.render(upload(numbered), Edit(shots))
 
 
-def test_a_timeline_without_end_is_refused(room: MediaRoom, upload: Callable[[bytes], Video], numbered: bytes) -> None:
+def test_a_timeline_without_end_is_refused(room: MediaRoom, upload: Callable[..., Video], numbered: bytes) -> None:
     with pytest.raises(errors.ValidationFailed, match="more than 6 hours"):
         room.find_rendered(upload(numbered), Edit((Shot(1e9, 0, 1.0),)))
 
 
-def test_the_same_edit_is_found_and_another_is_not(room: MediaRoom, upload: Callable[[bytes], Video], numbered: bytes) -> None:
+def test_the_same_edit_is_found_and_another_is_not(room: MediaRoom, upload: Callable[..., Video], numbered: bytes) -> None:
     video, edit = upload(numbered), Edit((Shot(0.2, 0, 0.4),))
     made = room.render(video, edit)
 

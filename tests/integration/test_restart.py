@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import imageio_ffmpeg
 import pytest
 
 from tests.harness.whole_app import WholeApp
+from tests.media_samples import small_mp4_bytes
 
 TIMELINE = {
     "zoom": 1,
@@ -38,14 +37,6 @@ TIMELINE = {
 }
 
 
-@pytest.fixture(scope="module")
-def video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("video") / "film.mp4"
-    source = ["-f", "lavfi", "-i", "testsrc=size=160x120:rate=25", "-t", "3", "-pix_fmt", "yuv420p"]
-    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *source, str(path)], check=True)
-    return path.read_bytes()
-
-
 @pytest.fixture
 def whole_app(tmp_path: Path) -> Iterator[WholeApp]:
     app = WholeApp(tmp_path)
@@ -70,9 +61,9 @@ def everything(app: WholeApp, project_ids: list[str]) -> dict[str, Any]:
     return seen
 
 
-def test_killing_application_database_and_cache_loses_nothing_twice_in_a_row(whole_app: WholeApp, video: bytes) -> None:
+def test_killing_application_database_and_cache_loses_nothing_twice_in_a_row(whole_app: WholeApp) -> None:
     # Given two projects, one with a video, both with saved timelines
-    ids: list[str] = []
+    video, ids = small_mp4_bytes(), list[str]()
     for name in ("Holiday", "Wedding"):
         ids.append(whole_app.request("POST", "/projects", {"name": name}).data["_id"])
     assert whole_app.upload(ids[0], video).status == 200
@@ -93,14 +84,3 @@ def test_killing_application_database_and_cache_loses_nothing_twice_in_a_row(who
     # And work goes on where it stopped
     more = {"project_id": ids[0], "timeline_state": TIMELINE, "description": "after the crash"}
     assert whole_app.request("POST", "/timeline/", more).data["version"] == 3
-
-
-def test_stopping_it_leaves_no_process_behind(tmp_path: Path) -> None:
-    app = WholeApp(tmp_path)
-    app.start()
-    processes = app.processes()
-
-    status = app.stop()
-
-    assert status == 0
-    assert [pid for pid in processes if (Path("/proc") / str(pid)).exists()] == []

@@ -12,7 +12,7 @@ import pytest
 
 from projectapi.errors import PreconditionFailed, ProjectNotFound, TimelineVersionNotFound
 from projectapi.infra.retry import Retry
-from projectapi.project import EntityTag, Project, ProjectKey, Revision, Timeline, Video, new_id, new_write_id
+from projectapi.project import EntityTag, Project, ProjectKey, Revision, Timeline, new_id, new_write_id
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
 from projectapi.timeline.patching import apply_json_patch
 from tests.harness.meddling import (
@@ -26,6 +26,7 @@ from tests.harness.meddling import (
     undisturbed,
 )
 from tests.harness.stores import Stores, at_once, connect, layer, open_stores, prepare, same, save, state, stores_over, tag_of
+from tests.media_samples import video_record
 
 WRITERS = 4
 SAVES = 50
@@ -540,39 +541,20 @@ def test_a_creation_that_arrives_after_its_repetition_makes_one_project(other: S
     assert other.project_documents.count_documents({"createdBy": owner}) == 1
 
 
-def film(name: str) -> Video:
-    return Video(
-        path=f"{name}.mp4",
-        thumbnail_path=None,
-        original_name="Film.mp4",
-        content_type="video/mp4",
-        bytes=1,
-        sha256="0" * 64,
-        container="mp4",
-        video_codec="h264",
-        audio_codec=None,
-        width=16,
-        height=16,
-        frame_rate=25.0,
-        rotation=0,
-        duration=1.0,
-    )
-
-
 def test_a_video_that_replaced_ours_while_its_answer_got_lost_is_never_handed_out_for_deletion(
     other: Stores, victim: Victim, key: ProjectKey
 ) -> None:
     # Given an upload whose answer from the database gets lost, and a second upload right behind it
     replaced = []
-    overtaken = answer_lost_and(lambda: replaced.append(other.projects.set_video(key, film("second"))))
+    overtaken = answer_lost_and(lambda: replaced.append(other.projects.set_video(key, video_record("second"))))
     victim.projects_collection.plan("find_one_and_update", overtaken)
 
     # When the first looks for its success and finds the second's video in place
-    given_back = victim.projects.set_video(key, film("first"))
+    given_back = victim.projects.set_video(key, video_record("first"))
 
     # Then the second was given the first's files to delete, and nobody the second's
-    assert replaced == [film("first")] and given_back is None
-    assert other.projects.get_project(key).video == film("second")
+    assert replaced == [video_record("first")] and given_back is None
+    assert other.projects.get_project(key).video == video_record("second")
 
 
 def test_saves_go_on_while_somebody_reads_history_and_every_look_is_consistent(

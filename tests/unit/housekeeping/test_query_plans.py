@@ -8,16 +8,17 @@ from typing import Any
 
 from bson import ObjectId
 from pymongo import MongoClient
-from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+from pymongo.monitoring import CommandStartedEvent
 
 from projectapi.project import now
 from projectapi.stores.collections import INDEXES, PROJECTS, TIMELINE_STATES
+from tests.harness.commands import StartedCommands
 from tests.harness.housekeeping_world import LONG_AGO, World
 
 Command = dict[str, Any]
 
 
-class Recorder(CommandListener):
+class Recorder(StartedCommands):
     """Keeps the filters, orders and hints of all commands to the two collections."""
 
     def __init__(self) -> None:
@@ -32,12 +33,6 @@ class Recorder(CommandListener):
         for conditions in _conditions_of(event.command_name, command):
             options = {name: command[name] for name in ("sort", "hint") if command.get(name)}
             self.seen.append((str(collection), conditions, options))
-
-    def succeeded(self, event: CommandSucceededEvent) -> None:
-        """See `started`."""
-
-    def failed(self, event: CommandFailedEvent) -> None:
-        """See `started`."""
 
 
 def _conditions_of(name: str, command: Command) -> list[Command]:

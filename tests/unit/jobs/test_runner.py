@@ -18,14 +18,13 @@ from projectapi.infra.retry import Retry
 from projectapi.jobs.folder import JobsFolder
 from projectapi.jobs.runner import JobRunner
 from projectapi.jobs.threads import ThreadCarrier
-from projectapi.project import JsonObject, Video
+from projectapi.project import JsonObject
 from projectapi.protocols import JobKind, JobRequest, JobState, JobStopped, Report
 from projectapi.stores.collections import JOBS
 from projectapi.stores.mongo_jobs import MongoJobStore
 from tests.harness.jobs import job_request
 from tests.harness.stores import prepare
 from tests.harness.whole_app import wait_for
-from tests.integration.test_explain import VIDEO
 
 
 @dataclass
@@ -51,7 +50,7 @@ def store() -> MongoJobStore:
 
 @pytest.fixture
 def job_id(store: MongoJobStore) -> str:
-    return store.begin(job_request(Video(**VIDEO)))[0].id
+    return store.begin(job_request())[0].id
 
 
 @pytest.fixture

@@ -13,15 +13,12 @@ import pytest
 
 from projectapi.errors import DiskFull, JobNotFound, MediaBusy, ValidationFailed
 from projectapi.infra.retry import Retry
-from projectapi.project import Video, new_id, now
+from projectapi.project import new_id, now
 from projectapi.protocols import Job, JobState
 from projectapi.stores.collections import JOBS, set_up
 from projectapi.stores.mongo_jobs import LEASE_SECONDS, QUEUE_SECONDS, MongoJobStore
 from tests.harness.jobs import job_request
 from tests.harness.stores import connect, prepare
-from tests.integration.test_explain import VIDEO
-
-A_VIDEO = Video(**VIDEO)
 
 
 @dataclass
@@ -56,11 +53,11 @@ def store(request: pytest.FixtureRequest, clock: Clock) -> Iterator[MongoJobStor
 
 
 def begun(store: MongoJobStore, **different: Any) -> Job:
-    return store.begin(job_request(A_VIDEO, **different))[0]
+    return store.begin(job_request(**different))[0]
 
 
 def test_a_new_job_is_queued_and_found_again(store: MongoJobStore) -> None:
-    asked = job_request(A_VIDEO)
+    asked = job_request()
 
     job, is_new = store.begin(asked)
 
@@ -84,7 +81,7 @@ def test_a_job_that_another_version_wrote_is_not_known(store: MongoJobStore) -> 
 
 
 def test_equal_requests_share_a_job_until_it_is_over(store: MongoJobStore) -> None:
-    asked = job_request(A_VIDEO)
+    asked = job_request()
     job, _ = store.begin(asked)
     assert store.begin(asked) == (job, False)
 
@@ -96,7 +93,7 @@ def test_equal_requests_share_a_job_until_it_is_over(store: MongoJobStore) -> No
 
 
 def test_equal_requests_at_the_same_time_share_a_job(store: MongoJobStore) -> None:
-    asked = job_request(A_VIDEO)
+    asked = job_request()
 
     with ThreadPoolExecutor(4) as crowd:
         answers = list(crowd.map(lambda _: store.begin(asked), range(8)))
@@ -165,7 +162,7 @@ def test_a_failure_is_kept_with_all_that_its_client_may_see(store: MongoJobStore
 
 
 def test_a_failure_that_nobody_heard_is_told_once_to_who_asks_next(store: MongoJobStore) -> None:
-    asked = job_request(A_VIDEO)
+    asked = job_request()
     job, _ = store.begin(asked)
     store.claim(job.id, "holder")
     store.finish(job.id, "holder", DiskFull())
@@ -178,7 +175,7 @@ def test_a_failure_that_nobody_heard_is_told_once_to_who_asks_next(store: MongoJ
 
 
 def test_a_failure_that_was_heard_does_not_keep_anybody_from_trying_again(store: MongoJobStore) -> None:
-    asked = job_request(A_VIDEO)
+    asked = job_request()
     job, _ = store.begin(asked)
     store.claim(job.id, "holder")
     store.finish(job.id, "holder", DiskFull())

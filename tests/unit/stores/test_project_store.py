@@ -9,27 +9,9 @@ from typing import Any
 import pytest
 
 from projectapi.errors import PreconditionFailed, ProjectNotCarriedOver, ProjectNotFound
-from projectapi.project import EntityTag, ProjectKey, Video, new_id, new_write_id, now
+from projectapi.project import EntityTag, ProjectKey, new_id, new_write_id, now
 from tests.harness.stores import Stores, save, tag_of
-
-
-def video(name: str = "film") -> Video:
-    return Video(
-        path=f"{name}.mp4",
-        thumbnail_path=f"{name}.jpg",
-        original_name="Film.mp4",
-        content_type="video/mp4",
-        bytes=1234,
-        sha256="0" * 64,
-        container="mov,mp4",
-        video_codec="h264",
-        audio_codec=None,
-        width=160,
-        height=120,
-        frame_rate=25.0,
-        rotation=0,
-        duration=3.04,
-    )
+from tests.media_samples import video_record
 
 
 def test_a_created_project_is_found_again_as_it_was_answered(stores: Stores) -> None:
@@ -76,7 +58,7 @@ ON_A_PROJECT: dict[str, Callable[[Stores, ProjectKey], Any]] = {
     "update_project if": lambda stores, key: stores.projects.update_project(key, {"name": "x"}, EntityTag(1, "0" * 16)),
     "edit_project": lambda stores, key: stores.projects.edit_project(key, lambda values: values),
     "delete_project": lambda stores, key: stores.projects.delete_project(key),
-    "set_video": lambda stores, key: stores.projects.set_video(key, video()),
+    "set_video": lambda stores, key: stores.projects.set_video(key, video_record()),
     "get_timeline": lambda stores, key: stores.timelines.get_timeline(key),
     "save_timeline": lambda stores, key: stores.timelines.save_timeline(key, save()),
     "save_timeline if": lambda stores, key: stores.timelines.save_timeline(key, save(), EntityTag(0, "")),
@@ -242,7 +224,7 @@ def test_a_summary_is_the_project_without_what_is_large(stores: Stores) -> None:
 
 def test_a_project_comes_back_from_the_trash_with_everything(stores: Stores) -> None:
     key = stores.create()
-    stores.projects.set_video(key, video())
+    stores.projects.set_video(key, video_record())
     stores.give_transcript(key)
     for playhead in range(3):
         stores.timelines.save_timeline(key, save(playhead))
@@ -302,30 +284,30 @@ def test_a_restoration_that_is_sent_twice_counts_once(stores: Stores) -> None:
 
 
 def test_a_video_is_recorded_with_its_duration_and_the_address_of_its_thumbnail(stores: Stores) -> None:
-    key = stores.create()
+    key, video = stores.create(), video_record(duration=3.04)
 
-    replaced = stores.projects.set_video(key, video())
+    replaced = stores.projects.set_video(key, video)
 
     project = stores.projects.get_project(key)
-    assert (replaced, project.video) == (None, video())
+    assert (replaced, project.video) == (None, video)
     assert (project.duration, project.thumbnail, project.version) == (3.04, f"/media/{key.id}/thumbnail", 2)
 
 
 def test_a_second_video_hands_back_the_one_that_it_replaced(stores: Stores) -> None:
     key = stores.create()
-    stores.projects.set_video(key, video("first"))
+    stores.projects.set_video(key, video_record("first"))
 
-    replaced = stores.projects.set_video(key, video("second"))
+    replaced = stores.projects.set_video(key, video_record("second"))
 
-    assert replaced == video("first")
-    assert stores.projects.get_project(key).video == video("second")
+    assert replaced == video_record("first")
+    assert stores.projects.get_project(key).video == video_record("second")
 
 
 def test_recording_the_same_file_again_hands_nothing_back(stores: Stores) -> None:
     key = stores.create()
-    stores.projects.set_video(key, video("first"))
+    stores.projects.set_video(key, video_record("first"))
 
-    assert stores.projects.set_video(key, video("first")) is None
+    assert stores.projects.set_video(key, video_record("first")) is None
 
 
 def test_the_owner_of_a_project_is_found_also_in_the_trash(stores: Stores) -> None:
