@@ -106,7 +106,8 @@ class Operation:
         if MERGE_PATCH in self.said.body:
             yield from (errors.UnsupportedMediaType, errors.Conflict)
         if self.said.stores:
-            yield from (errors.Unavailable, errors.DatabaseUnavailable, errors.DatabaseTooNew, errors.RestoreUnderWay)
+            yield from (errors.Unavailable, errors.DatabaseUnavailable, errors.DatabaseBusy)
+            yield from (errors.DatabaseTooNew, errors.RestoreUnderWay)
             yield from (errors.OutcomeUnknown,) if self.method in _WRITING else ()
 
 

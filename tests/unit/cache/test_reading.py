@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from projectapi.errors import DatabaseUnavailable, ProjectNotFound
+from projectapi.errors import DatabaseBusy, DatabaseUnavailable, ProjectNotFound
 from projectapi.stores.cache import CacheEngine, CacheKey, Entry, Outcome
 from tests.unit.cache.conftest import House
 
@@ -175,6 +175,18 @@ def test_with_the_database_away_the_last_known_answer_is_served_with_its_age(hou
     reading = worker.read(PROJECT, house.load)
 
     assert (reading.outcome, reading.age, reading.entry.body) == (Outcome.STALE, 3600, b'{"version":1}')
+
+
+def test_while_the_database_is_only_busy_nothing_outdated_is_served(house: House) -> None:
+    worker = house.worker()
+    worker.read(PROJECT, house.load)
+    house.clock.now += 3600
+
+    def wait_in_vain() -> Entry:
+        raise DatabaseBusy
+
+    with pytest.raises(DatabaseBusy):
+        worker.read(PROJECT, wait_in_vain)
 
 
 def test_a_copy_is_not_kept_for_longer_than_its_time(house: House) -> None:
