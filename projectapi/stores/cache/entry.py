@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -76,7 +76,7 @@ class Entry:
 
     `version` is the version of the project in it; `etag` the entity tag as sent (≤ 81 bytes); `note` short text that travels
     with the body (a list's next cursor); `absent` says that there is no such thing. `stored_at` is seconds since 1970, 0 when
-    it comes straight from the database.
+    it comes straight from the database. `on_growth` is told when a form was added that whoever keeps the entry has not counted.
     """
 
     version: int
@@ -88,6 +88,7 @@ class Entry:
     note: str = ""
     stored_at: float = 0.0
     forms: dict[str, bytes] = field(default_factory=dict)
+    on_growth: Callable[[Entry], None] | None = None
     _known: tuple[bytes, Head] | None = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -149,8 +150,9 @@ class Entry:
 
     @property
     def weight(self) -> int:
-        """Return roughly how many bytes of memory the entry takes, with everything that may yet be derived from it."""
-        return self.length + sum(len(form) for coding, form in self.forms.items() if coding != IDENTITY) + 1024
+        """Return roughly how many bytes of memory the entry takes, with its plain body, there or still to be unpacked."""
+        # A copy, because another thread may be adding a form.
+        return self.length + sum(len(form) for coding, form in self.forms.copy().items() if coding != IDENTITY) + 1024
 
     def encoded(self, codings: Sequence[str]) -> tuple[bytes, str | None]:
         """Return the body in the first of `codings` that makes it smaller, and that coding's name; else as it is, and None.
@@ -161,6 +163,8 @@ class Entry:
             form = self.forms.get(coding)
             if form is None:
                 form = self.forms[coding] = compress(self.body, coding) or b""
+                if self.on_growth is not None:
+                    self.on_growth(self)
             if form:
                 return form, coding
         return self.body, None
