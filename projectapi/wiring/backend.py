@@ -30,7 +30,7 @@ from projectapi.protocols import Backend, DatabaseSchema, MediaDisk, Recogniser
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.speech import open_recogniser
-from projectapi.stores.announced import Announced, Owners
+from projectapi.stores.announced import Announce, Announced, Owners, unannounced
 from projectapi.stores.assembly import Stores, behind_cache, mongo_stores
 from projectapi.stores.backup_source import MongoBackupSource, missing_revisions
 from projectapi.stores.backup_target import MongoBackupTarget
@@ -38,7 +38,6 @@ from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettin
 from projectapi.stores.database_info import METADATA, CheckedRetry, DatabaseInfo
 from projectapi.stores.database_schema import MongoDatabaseSchema
 from projectapi.stores.database_size import bytes_of
-from projectapi.stores.history_sweep import Announce, unannounced
 from projectapi.stores.housekeeping import MongoHousekeeping
 from projectapi.stores.media_disk import MongoMediaAudit, MongoMediaDisk
 from projectapi.timeline.retention import RetentionPolicy
