@@ -70,9 +70,10 @@ def assemble_backend(config: Config, clients: Clients, recogniser: Recogniser | 
     database, seconds, circuit = clients.mongodb[config.mongodb_database], config.database_deadline_seconds, clients.circuit
     engine = _cache_engine(config, clients.redis, database, circuit, version) if clients.redis is not None else None
     unchecked_retry = Retry(deadline_seconds=seconds, circuit=circuit)
-    schema = MongoDatabaseSchema(database, unchecked_retry, mongodb_schema())
-    retry = CheckedRetry(schema.refuse_newer, deadline_seconds=seconds, circuit=circuit)
+    info = DatabaseInfo(database[METADATA], unchecked_retry, SCHEMA_VERSION)
+    retry = CheckedRetry(info.refuse_newer, deadline_seconds=seconds, circuit=circuit)
     stores, announce = _stores(database, retry, engine)
+    schema = MongoDatabaseSchema(database, unchecked_retry, mongodb_schema(), announce=announce)
     videos = _media_room(config)
     metrics = _metrics(config, database)
     listener = recogniser or open_recogniser(config.speech, config.whisper_model_dir, videos.folder.work_folder)
