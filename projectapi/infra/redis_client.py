@@ -190,10 +190,13 @@ class RedisLink:
                 raise RedisReplaced(found)
             connection.send_packed_command(connection.pack_commands(commands))
             replies = [self._reply(connection) for _ in commands]
-        except BaseException:
+        except BaseException as error:
             # A reply that is still on its way must not be taken for that of the next command.
             connection.disconnect()
             self._pool.release(connection)
+            if isinstance(error.__context__, BlockingIOError):
+                # The system has ended the wait, which redis-py takes for a broken connection.
+                raise redis.TimeoutError from error
             raise
         self._in_hand.append(_Lent(connection, found, self._monotonic()))
         return found, replies
