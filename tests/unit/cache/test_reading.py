@@ -96,6 +96,21 @@ def test_an_entry_expires(house: House) -> None:
     assert worker.read(PROJECT, house.load).outcome is Outcome.MISS
 
 
+@pytest.mark.parametrize(("kind", "seconds"), [("project", 300.0), ("timeline", 60.0)])
+def test_entries_are_kept_for_the_time_of_their_kind_and_do_not_expire_all_at_once(
+    house: House, kind: str, seconds: float
+) -> None:
+    worker = house.worker(ttl_jitter=0.1, ttl_seconds={**house.settings.ttl_seconds, "timeline": 60.0})
+    for number in range(30):
+        worker.read(CacheKey.of_project(kind, f"p{number}"), house.load)
+
+    left = [house.redis.pttl(name) / 1000 for name in house.redis.keys(f"*:{kind}") if b"copy" not in name]
+
+    assert len(left) == 30
+    assert seconds * 0.9 <= min(left) < seconds < max(left) <= seconds * 1.1
+    assert max(left) - min(left) > seconds * 0.1
+
+
 def test_a_slow_answer_is_renewed_before_it_expires_by_one_reader(house: House) -> None:
     worker = house.worker()
 
