@@ -7,6 +7,7 @@ parts follow in the order of `_PARTS`; the body itself is left out when its zstd
 from __future__ import annotations
 
 import hashlib
+import secrets
 import struct
 import zlib
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ ETAG_MAX_BYTES = 81
 _NOTE = "note"
 _PARTS = (_NOTE, *CODINGS, IDENTITY)
 _NOBODY = bytes(16)
+_NO_GENERATION = bytes(16)
 
 # state, fill, generation, copies, absent, version, stored at, expires at, load time, length, checksum, sizes, owner, tag
 _HEAD = struct.Struct(f">c16s16sQ?QddfII5I16s{ETAG_MAX_BYTES + 1}p")
@@ -201,6 +203,15 @@ class Stamp:
     stored_at: float
     expires_at: float
     load_seconds: float
+
+    @classmethod
+    def of_fill(
+        cls, *, copies: int, now: float, seconds: float, load_seconds: float = 0.0, generation: bytes = b""
+    ) -> Self:
+        """Make the stamp of an answer that is stored now, for `seconds`; only a page of a list has a generation."""
+        # A new id for every fill: an entry that went and came back must not pass for the one that was read before.
+        fill = secrets.token_hex(8).encode()
+        return cls(fill, generation or _NO_GENERATION, copies, now, now + seconds, load_seconds)
 
 
 def pack(entry: Entry, stamp: Stamp, codings: Sequence[str]) -> bytes:
