@@ -6,7 +6,7 @@ import pytest
 
 from projectapi.errors import DatabaseUnavailable
 from projectapi.infra.redis_client import RedisUnavailable
-from projectapi.stores.cache import CacheKey, Outcome
+from projectapi.stores.cache import CacheKey, ControlState, Outcome
 from tests.unit.cache.conftest import House
 
 PROJECT = CacheKey.of_project("project", "p1")
@@ -97,6 +97,26 @@ def test_a_control_document_read_before_the_commit_would_leave_an_older_answer_b
         house.commit()
 
     assert other.read(PROJECT, house.load).entry.version == 2
+
+
+def test_a_look_at_the_control_document_that_was_overtaken_does_not_take_a_worker_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, other = house.worker(), house.worker()
+    for one in (worker, other):
+        one.prepare()
+
+    def be_overtaken() -> ControlState | None:
+        found = house.store.state
+        monkeypatch.undo()
+        other._control.switch(other._control.observe(), on=True)
+        worker._control.observe()
+        return found
+
+    monkeypatch.setattr(house.store, "read", be_overtaken)
+    worker._control.observe()
+
+    assert worker._control.known == house.store.state
 
 
 def test_a_purge_forgets_entries_and_copies(house: House) -> None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from projectapi.errors import DatabaseBusy, DatabaseUnavailable, ProjectNotFound
-from projectapi.stores.cache import CacheEngine, CacheKey, Entry, Outcome
-from tests.unit.cache.conftest import House
+from projectapi.stores.cache import CacheKey, Entry, Outcome
+from tests.unit.cache.conftest import House, Recorder
 
 PROJECT = CacheKey.of_project("project", "p1")
 FIRST_PAGE = CacheKey.of_list("anna", "first page")
-Recorder = Callable[[CacheEngine], list[tuple[Any, ...]]]
 
 
 @pytest.mark.parametrize("key", [PROJECT, FIRST_PAGE], ids=["project", "list"])

@@ -9,7 +9,7 @@ import pytest
 from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, PreconditionFailed, ValidationFailed
 from projectapi.infra.redis_client import RedisUnavailable
 from projectapi.stores.cache import CacheKey, Entry, Outcome
-from tests.unit.cache.conftest import House
+from tests.unit.cache.conftest import House, Recorder
 
 PROJECT = CacheKey.of_project("project", "p1")
 TIMELINE = CacheKey.of_project("timeline", "p1")
@@ -76,6 +76,17 @@ def test_while_a_write_is_under_way_readers_ask_the_database(house: House) -> No
     assert outcomes == [Outcome.BYPASS] * 3
 
 
+@pytest.mark.parametrize("key", [PROJECT, FIRST_PAGE], ids=["project", "list"])
+def test_a_reader_learns_in_one_trip_that_a_write_is_under_way(house: House, key: CacheKey, count_commands: Recorder) -> None:
+    worker = house.worker()
+    worker.read(key, house.load)
+
+    with worker.writing("p1", "anna"):
+        sent = count_commands(worker)
+        worker.read(key, house.load)
+        assert len(sent) == 1
+
+
 def test_a_published_answer_is_what_the_next_reader_gets(house: House) -> None:
     worker = house.worker()
 
@@ -119,6 +130,16 @@ def test_a_lost_race_is_settled_so_that_no_later_read_is_older_than_the_client_w
     with pytest.raises(PreconditionFailed), other.writing("p1", "anna"):
         raise PreconditionFailed
     assert worker.read(PROJECT, house.load).entry.version == 2
+
+
+def test_a_write_that_lost_its_race_publishes_nothing(house: House) -> None:
+    worker = house.worker()
+
+    with pytest.raises(PreconditionFailed), worker.writing("p1", "anna") as write:
+        write.publish("project", house.entry())
+        raise PreconditionFailed
+
+    assert worker.read(PROJECT, house.load).outcome is Outcome.MISS
 
 
 @pytest.mark.parametrize("error", [OutcomeUnknown, DatabaseUnavailable, RuntimeError])
