@@ -75,6 +75,35 @@ def test_another_redis_process_is_never_read_under_the_old_epoch(house: House) -
     assert readings[-1].outcome is Outcome.HIT
 
 
+def test_a_write_that_finds_another_redis_process_takes_that_into_use(house: House) -> None:
+    house.worker().read(PROJECT, house.load)
+    house.run_id = "second"
+    writer = house.worker()
+    writer.prepare()
+    house.clock.now += 2
+
+    with writer.writing("p1", "anna"):
+        house.commit()
+
+    status = writer.status()
+    assert status.mode == "on" and status.server is not None and status.server.startswith("second/")
+
+
+def test_an_epoch_lasts_for_a_second_at_least_however_often_redis_comes_and_goes(house: House) -> None:
+    worker = house.worker()
+    worker.prepare()
+    house.clock.now += 2
+    worker._control.switch(worker._control.observe(), on=False)
+    worker._control.observe()
+
+    outcomes = []
+    for _ in range(2):
+        outcomes.append(worker.read(PROJECT, house.load).outcome)
+        house.clock.now += 1.1
+
+    assert outcomes == [Outcome.BYPASS, Outcome.MISS]
+
+
 def test_a_release_that_stores_things_differently_reads_nothing_of_the_old_one(house: House) -> None:
     house.worker().read(PROJECT, house.load)
     house.clock.now += 2
@@ -133,6 +162,9 @@ def test_a_purge_forgets_entries_and_copies(house: House) -> None:
     house.clock.now += 2
     with pytest.raises(DatabaseUnavailable):
         other.read(TIMELINE, house.load)
+    house.server.connected = False
+    with pytest.raises(DatabaseUnavailable):
+        worker.read(TIMELINE, house.load)
 
 
 def test_an_epoch_never_comes_back_even_when_the_control_document_was_lost(house: House) -> None:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from projectapi.errors import DatabaseBusy, DatabaseUnavailable, ProjectNotFound
-from projectapi.stores.cache import CacheKey, Entry, Outcome
+from projectapi.stores.cache import CacheKey, ControlState, Entry, Outcome
 from tests.unit.cache.conftest import House, Recorder
 
 PROJECT = CacheKey.of_project("project", "p1")
@@ -238,6 +238,49 @@ def test_an_acknowledged_write_takes_the_older_copy_away(house: House) -> None:
 
     with pytest.raises(DatabaseUnavailable):
         worker.read(PROJECT, house.load)
+
+
+def test_that_there_is_nothing_is_no_last_known_answer(house: House) -> None:
+    worker = house.worker()
+    worker.read(PROJECT, Entry.missing)
+    assert not house.redis.keys("pv:copy*")
+    house.store.is_away = True
+    house.server.connected = False
+    house.clock.now += 2
+
+    with pytest.raises(DatabaseUnavailable):
+        worker.read(PROJECT, house.load)
+
+
+def test_what_a_worker_holds_is_not_shown_for_longer_than_a_copy_either(house: House) -> None:
+    worker = house.worker()
+    worker.read(PROJECT, house.load)
+    house.store.is_away = True
+    house.server.connected = False
+    house.clock.now += house.settings.copy_seconds + 1
+
+    with pytest.raises(DatabaseUnavailable):
+        worker.read(PROJECT, house.load)
+
+
+def test_while_the_database_is_away_one_read_a_second_looks_for_the_control_document(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, looks = house.worker(), []
+    worker.read(PROJECT, house.load)
+
+    def be_away() -> ControlState | None:
+        looks.append(house.clock.now)
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(house.store, "read", be_away)
+    house.store.is_away = True
+    for _ in range(3):
+        house.clock.now += 2
+        for _ in range(4):
+            assert worker.read(PROJECT, house.load).outcome is Outcome.STALE
+
+    assert len(looks) == len(set(looks)) == 3
 
 
 def test_with_database_and_redis_away_the_worker_serves_what_it_holds(house: House) -> None:
