@@ -151,13 +151,13 @@ def test_a_paused_redis_costs_one_short_time_out_a_second_and_never_brings_old_a
 
 
 def test_while_redis_hangs_a_write_waits_for_one_time_out_and_a_worker_for_one_in_each_pause(
-    make_worker: Callable[[], CacheEngine], server: RedisServer, database: Database
+    make_worker: Callable[[], CacheEngine], server: KillableServer, database: Database
 ) -> None:
     # Given a worker that has used Redis just now
     worker = make_worker()
     worker.read(PROJECT, database.load)
     time_outs = count_time_outs(worker)
-    server.signal(signal.SIGSTOP)
+    server.freeze()
 
     # When it writes
     started = time.monotonic()
