@@ -29,6 +29,7 @@ from projectapi.api import (
     rate_limits,
     rendering,
     security,
+    sources,
     timeline,
     tracing,
     transcriptions,
@@ -85,6 +86,7 @@ def init_app(
     security.init_app(app, strict_transport=strict_transport)
     if rate_limits_per_client:
         rate_limits.init_app(app, rate_limits_per_client, redis_pool)
+    sources.init_app(app)
     idempotency.init_app(app)
     for room in _ROOMS:
         app.register_blueprint(room.blueprint)

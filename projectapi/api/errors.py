@@ -52,6 +52,7 @@ def body_of(error: ProjectApiError, request_id: str | None) -> bytes:
 @blueprint.app_errorhandler(ProjectApiError)
 def render_our_error(error: ProjectApiError) -> Response:
     """Answer an error of the domain; trouble on our side is logged with its cause."""
+    g.source = error.source
     if error.status == 500:
         log.error("%s", error.code, exc_info=error)
     elif error.status > 500 and error.__cause__ is not None:

@@ -43,6 +43,7 @@ film editor understands. One file per subject; the tree::
     ├── NotOffered                      501  not_offered
     ├── Unavailable                     503  unavailable
     │   ├── DatabaseUnavailable         503  database_unavailable
+    │   │   ├── DatabaseBusy            503  database_busy
     │   │   └── OutcomeUnknown          503  outcome_unknown
     │   ├── DatabaseTooNew              503  database_too_new
     │   ├── RestoreUnderWay             503  restore_under_way

@@ -13,7 +13,8 @@ class ProjectApiError(Exception):
 
     A subclass must bring its own ``code``; ``status`` and ``retry_after_seconds`` (the header Retry-After) are its
     parent's unless it says otherwise. ``detail`` may replace the sentence in the answer's ``detail`` by a list of field
-    errors, and ``headers`` go out with the answer, as ``extra`` does in its body.
+    errors, and ``headers`` go out with the answer, as ``extra`` does in its body. ``source`` is where a read learned of it
+    (see `protocols.Answer`).
     """
 
     code: ClassVar[str] = "internal_error"
@@ -40,4 +41,5 @@ class ProjectApiError(Exception):
         if self.retry_after_seconds is not None:
             self.headers.setdefault("Retry-After", str(self.retry_after_seconds))
         self.extra = dict(extra or {})
+        self.source = "BYPASS"
         super().__init__(self.text)

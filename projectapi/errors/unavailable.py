@@ -22,6 +22,14 @@ class DatabaseUnavailable(Unavailable, code="database_unavailable"):
     )
 
 
+class DatabaseBusy(DatabaseUnavailable, code="database_busy"):
+    """All of this process's connections to MongoDB, which is there, were in use for too long; nothing was changed."""
+
+    sentence = (
+        "Your work is safe on this page; the server has too much to ask its database right now. Please try again in a moment."
+    )
+
+
 class OutcomeUnknown(DatabaseUnavailable, code="outcome_unknown"):
     """The database went away in the middle of a write and could not be asked whether it was done."""
 

@@ -60,6 +60,11 @@ def timed_out(error: BaseException | None) -> bool:
     return isinstance(error, PyMongoError) and error.timeout
 
 
+def found_no_connection(error: BaseException | None) -> bool:
+    """Tell whether an operation waited in vain for one of this process's connections to be free."""
+    return isinstance(error, WaitQueueTimeoutError)
+
+
 def leaves_outcome_unknown(error: BaseException) -> bool:
     """Tell whether a write that failed with `error` may have been done all the same.
 

@@ -132,6 +132,7 @@ class RedisLink:
         self._identify = identify
         self._servers: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
         self._breaker = CircuitBreaker(pause_seconds=BREAKER_PAUSE_SECONDS, monotonic=monotonic)
+        self._hangs = False
         # redis-py calls this in place of `on_connect` each time a connection is opened, also after it broke.
         self._pool.connection_kwargs["redis_connect_func"] = self._greet
 
@@ -143,8 +144,8 @@ class RedisLink:
     def call(self, server: str | None, *commands: Command, urgent: bool = False) -> list[Reply]:
         """Send `commands` in one round trip and return their replies.
 
-        `server` is the server process to talk to, None any. `urgent` calls go out even while the circuit is open. Raises
-        RedisReplaced when the process is another one, RedisUnavailable for everything else.
+        `server` is the server process to talk to, None any. `urgent` calls go out even while the circuit is open, unless it was
+        a time-out that opened it. Raises RedisReplaced when the process is another one, RedisUnavailable for everything else.
         """
         return self._send(server, commands, urgent)[1]
 
@@ -153,7 +154,8 @@ class RedisLink:
         return self._send(None, [("PING",)], urgent=False)[0]
 
     def _send(self, server: str | None, commands: Sequence[Command], urgent: bool) -> tuple[str, list[Reply]]:
-        if not (self._breaker.allows() or urgent):
+        # To try in spite of a refused connection costs nothing; with a server that hangs each try would cost a time-out.
+        if not (self._breaker.allows() or (urgent and not self._hangs)):
             raise RedisUnavailable("the circuit is open")
         try:
             found, replies = self._exchange(server, commands)
@@ -161,6 +163,7 @@ class RedisLink:
             self._answered()
             raise
         except (RedisError, OSError) as error:
+            self._hangs = isinstance(error, (redis.TimeoutError, TimeoutError))
             if self._breaker.failed():
                 metrics.count_circuit(is_open=True)
                 cause = type(error).__name__
@@ -187,10 +190,13 @@ class RedisLink:
                 raise RedisReplaced(found)
             connection.send_packed_command(connection.pack_commands(commands))
             replies = [self._reply(connection) for _ in commands]
-        except BaseException:
+        except BaseException as error:
             # A reply that is still on its way must not be taken for that of the next command.
             connection.disconnect()
             self._pool.release(connection)
+            if isinstance(error.__context__, BlockingIOError):
+                # The system has ended the wait, which redis-py takes for a broken connection.
+                raise redis.TimeoutError from error
             raise
         self._in_hand.append(_Lent(connection, found, self._monotonic()))
         return found, replies

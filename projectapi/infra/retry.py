@@ -17,9 +17,15 @@ from pymongo.errors import PyMongoError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_exponential_jitter
 
 from projectapi.database_budget import spending
-from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, ProjectApiError
+from projectapi.errors import DatabaseBusy, DatabaseUnavailable, OutcomeUnknown, ProjectApiError
 from projectapi.infra.database_circuit import DatabaseCircuit
-from projectapi.infra.driver_errors import is_transient, leaves_outcome_unknown, timed_out, translated
+from projectapi.infra.driver_errors import (
+    found_no_connection,
+    is_transient,
+    leaves_outcome_unknown,
+    timed_out,
+    translated,
+)
 from projectapi.infra.operation_context import begin_attempt, counted_attempts, tell_of_retry
 
 T = TypeVar("T")
@@ -45,7 +51,7 @@ class Retry:
         self._circuit = circuit or DatabaseCircuit()
 
     def read(self, operation: Callable[[], T]) -> T:
-        """Run an operation that changes nothing. Raises DatabaseUnavailable."""
+        """Run an operation that changes nothing. Raises DatabaseUnavailable, its child DatabaseBusy if MongoDB is there."""
         return self._run(operation)
 
     def repeat(self, operation: Callable[[], T]) -> T:
@@ -86,7 +92,13 @@ class Retry:
 
     def _run(self, operation: Callable[[], T]) -> T:
         with spending() as left:
-            return self._run_in_time(min(self._deadline_seconds, left), operation)
+            try:
+                return self._run_in_time(min(self._deadline_seconds, left), operation)
+            except DatabaseUnavailable as error:
+                # With the server gone the pool is exhausted, too, by those who wait for it.
+                if found_no_connection(error.__cause__) and self._circuit.hears_server:
+                    raise DatabaseBusy from error.__cause__
+                raise
 
     def _run_in_time(self, deadline: float, operation: Callable[[], T]) -> T:
         started = time.monotonic()
@@ -101,7 +113,7 @@ class Retry:
         return self._run_within(left, operation)
 
     def _is_merely_slow(self, cause: BaseException | None) -> bool:
-        return cause is not None and timed_out(cause) and is_transient(cause) and self._circuit.hears_server
+        return timed_out(cause) and self._circuit.hears_server
 
     def _run_within(self, seconds: float, operation: Callable[[], T]) -> T:
         try:

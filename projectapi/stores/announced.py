@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from cachetools import LRUCache
 
 from projectapi.protocols import ProjectStore
 from projectapi.stores.cache import CacheEngine, Write
 
+Announce = Callable[[str], AbstractContextManager[object]]
+"""Surrounds a write to the project of this id, so that the cache learns of it."""
+
+AnnounceCreation = Callable[[str, str], AbstractContextManager[object]]
+"""Surrounds the write that makes the project of this id and this owner, so that the cache learns of it."""
+
 _OWNERS_REMEMBERED = 100_000
+
+
+def unannounced(*_: str) -> AbstractContextManager[object]:
+    """Surround a write with nothing: there is no cache."""
+    return nullcontext()
 
 
 class Owners:

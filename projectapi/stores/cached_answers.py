@@ -66,7 +66,7 @@ class CachedAnswers(Answers):
 
         reading = self._engine.read(CacheKey.of_project(kind, key.id), load, etags)
         if reading.entry.absent or (key.owner is not None and not reading.entry.belongs_to(key.owner)):
-            raise_not_found(key)
+            raise_not_found(key, reading.outcome.value)
         return _answer(reading)
 
 

@@ -8,6 +8,7 @@ from pymongo.database import Database
 
 from projectapi.infra.retry import Retry
 from projectapi.protocols import CollectionStatus, DatabaseSchema, DatabaseStatus, MigrationReport, SchemaVersions
+from projectapi.stores.announced import Announce, unannounced
 from projectapi.stores.collections import INDEXES, set_up, validators
 from projectapi.stores.database_info import METADATA, DatabaseInfo
 from projectapi.stores.documents import Document
@@ -16,21 +17,25 @@ from projectapi.stores.migrator import Migrator
 
 
 class MongoDatabaseSchema(DatabaseSchema):
-    """`DatabaseSchema` of one database; `timeline` is the part of the validator that describes a timeline's state."""
+    """`DatabaseSchema` of one database; `timeline` is the part of the validator that describes a timeline's state.
+
+    `announce` surrounds every write that anybody could see.
+    """
 
     def __init__(
-        self, database: Database[Document], retry: Retry, timeline: Document, migrations: Migrations = MIGRATIONS
+        self,
+        database: Database[Document],
+        retry: Retry,
+        timeline: Document,
+        migrations: Migrations = MIGRATIONS,
+        announce: Announce = unannounced,
     ) -> None:
         self._database = database
         self._retry = retry
         self._timeline = timeline
         self._migrations = migrations
-        self._migrator = Migrator(database, retry, migrations)
+        self._migrator = Migrator(database, retry, migrations, announce)
         self._info = DatabaseInfo(database[METADATA], retry, migrations.latest)
-
-    def refuse_newer(self) -> None:
-        """Raise DatabaseTooNew when this program is older than the database."""
-        self._info.refuse_newer()
 
     def set_up(self) -> Sequence[str]:
         """See `DatabaseSchema.set_up`."""

@@ -10,7 +10,6 @@ is deleted, the project gets a mark by which every save that began earlier loses
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -22,15 +21,13 @@ from pymongo.collection import Collection
 from projectapi.infra.retry import Retry
 from projectapi.project import now as current_time
 from projectapi.protocols import HistoryReport
+from projectapi.stores.announced import Announce, unannounced
 from projectapi.stores.collections import BY_PROJECT
 from projectapi.stores.documents import Document
 from projectapi.stores.project_pages import ProjectPage, project_pages
 from projectapi.timeline.retention import HistoryEntry, RetentionPolicy, versions_to_delete
 
 T = TypeVar("T")
-
-Announce = Callable[[str], AbstractContextManager[object]]
-"""Surrounds a write to the project of this id, so that caches learn of it."""
 
 UNTOUCHED_FOR = timedelta(hours=1)
 
@@ -39,11 +36,6 @@ _REVISION = dict.fromkeys(
     ("version", "committed", "discardedAt", "createdAt", "updatedAt", "description", "keyframe"), True
 )
 _BATCH = 100
-
-
-def unannounced(_project_id: str) -> AbstractContextManager[object]:
-    """Surround a write with nothing: there is no cache."""
-    return nullcontext()
 
 
 class HistorySweep:

@@ -19,9 +19,10 @@ from projectapi.protocols import (
     Trashed,
     VideoFiles,
 )
+from projectapi.stores.announced import Announce, unannounced
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
 from projectapi.stores.documents import Document
-from projectapi.stores.history_sweep import Announce, HistorySweep, unannounced
+from projectapi.stores.history_sweep import HistorySweep
 from projectapi.stores.project_pages import project_pages
 from projectapi.stores.trash import Trash
 from projectapi.timeline.retention import RetentionPolicy

@@ -7,8 +7,7 @@ the mark of the write, so that the same import sent twice, even at once, stores 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable
 from dataclasses import replace
 
 from bson import ObjectId
@@ -16,18 +15,12 @@ from bson import ObjectId
 from projectapi.database_budget import database_budget
 from projectapi.project import Project, TimelineSave, Video, id_from_write, new_id, new_write_id, now
 from projectapi.protocols import ImportedProject, ImportedVersion, ProjectImports
+from projectapi.stores.announced import AnnounceCreation, unannounced
 from projectapi.stores.documents import Document, document_from_video, new_project_document, project_from_document
 from projectapi.stores.project_documents import ProjectDocuments
 from projectapi.stores.proposals import propose_state
 from projectapi.stores.revision_documents import RevisionDocuments, new_head, new_revision_document
 from projectapi.stores.transcript_documents import values_to_store
-
-AnnounceCreation = Callable[[str, str], AbstractContextManager[object]]
-"""Surrounds the write that makes the project of this id and this owner, so that caches learn of it."""
-
-
-def _unannounced(_project_id: str, _owner: str) -> AbstractContextManager[object]:
-    return nullcontext()
 
 
 class MongoProjectImports(ProjectImports):
@@ -40,7 +33,7 @@ class MongoProjectImports(ProjectImports):
         self,
         projects: ProjectDocuments,
         revisions: RevisionDocuments,
-        announce: AnnounceCreation = _unannounced,
+        announce: AnnounceCreation = unannounced,
     ) -> None:
         self._projects = projects
         self._revisions = revisions

@@ -153,9 +153,11 @@ def pause_after_race(race: int) -> None:
     time.sleep(random.uniform(0, min(0.2, 0.005 * 2**race)))
 
 
-def raise_not_found(key: ProjectKey) -> NoReturn:
+def raise_not_found(key: ProjectKey, source: str = "BYPASS") -> NoReturn:
     """Raise the error for a project that is not there; ids of the in-memory backend get an explanation."""
-    raise ProjectNotCarriedOver if is_from_the_in_memory_backend(key.id) else ProjectNotFound
+    error = ProjectNotCarriedOver() if is_from_the_in_memory_backend(key.id) else ProjectNotFound()
+    error.source = source
+    raise error
 
 
 def lost_race(current: EntityTag, updated_at: datetime | None) -> PreconditionFailed:

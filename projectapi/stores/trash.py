@@ -19,8 +19,8 @@ from pymongo.collection import Collection
 
 from projectapi.infra.retry import Retry
 from projectapi.protocols import PurgeReport, Trashed, VideoFiles
+from projectapi.stores.announced import Announce, unannounced
 from projectapi.stores.documents import Document, video_from_document
-from projectapi.stores.history_sweep import Announce, unannounced
 from projectapi.stores.migrations import upgrade_project
 
 log = logging.getLogger(__name__)

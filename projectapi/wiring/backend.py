@@ -30,7 +30,7 @@ from projectapi.protocols import Backend, DatabaseSchema, MediaDisk, Recogniser
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
 from projectapi.speech import open_recogniser
-from projectapi.stores.announced import Announced, Owners
+from projectapi.stores.announced import Announce, Announced, Owners, unannounced
 from projectapi.stores.assembly import Stores, behind_cache, mongo_stores
 from projectapi.stores.backup_source import MongoBackupSource, missing_revisions
 from projectapi.stores.backup_target import MongoBackupTarget
@@ -38,7 +38,6 @@ from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettin
 from projectapi.stores.database_info import METADATA, CheckedRetry, DatabaseInfo
 from projectapi.stores.database_schema import MongoDatabaseSchema
 from projectapi.stores.database_size import bytes_of
-from projectapi.stores.history_sweep import Announce, unannounced
 from projectapi.stores.housekeeping import MongoHousekeeping
 from projectapi.stores.media_disk import MongoMediaAudit, MongoMediaDisk
 from projectapi.timeline.retention import RetentionPolicy
@@ -71,9 +70,10 @@ def assemble_backend(config: Config, clients: Clients, recogniser: Recogniser | 
     database, seconds, circuit = clients.mongodb[config.mongodb_database], config.database_deadline_seconds, clients.circuit
     engine = _cache_engine(config, clients.redis, database, circuit, version) if clients.redis is not None else None
     unchecked_retry = Retry(deadline_seconds=seconds, circuit=circuit)
-    schema = MongoDatabaseSchema(database, unchecked_retry, mongodb_schema())
-    retry = CheckedRetry(schema.refuse_newer, deadline_seconds=seconds, circuit=circuit)
+    info = DatabaseInfo(database[METADATA], unchecked_retry, SCHEMA_VERSION)
+    retry = CheckedRetry(info.refuse_newer, deadline_seconds=seconds, circuit=circuit)
     stores, announce = _stores(database, retry, engine)
+    schema = MongoDatabaseSchema(database, unchecked_retry, mongodb_schema(), announce=announce)
     videos = _media_room(config)
     metrics = _metrics(config, database)
     listener = recogniser or open_recogniser(config.speech, config.whisper_model_dir, videos.folder.work_folder)

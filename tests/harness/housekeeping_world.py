@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from projectapi.project import EntityTag, JsonObject, ProjectKey, TimelineSave, 
 from projectapi.protocols import HistoryReport, PurgeReport
 from projectapi.schemas import answers
 from projectapi.schemas.timeline_schema import mongodb_schema
+from projectapi.stores.announced import Announce, unannounced
 from projectapi.stores.assembly import mongo_stores
 from projectapi.stores.collections import PROJECTS, TIMELINE_STATES
 from projectapi.stores.database_schema import MongoDatabaseSchema
-from projectapi.stores.history_sweep import unannounced
 from projectapi.stores.housekeeping import MongoHousekeeping
 from projectapi.timeline.retention import RetentionPolicy
 from tests.media_samples import video_record
@@ -48,7 +47,7 @@ class World:
         self,
         database: Database[dict[str, Any]],
         media: Path,
-        announce: Callable[[str], AbstractContextManager[object]] = unannounced,
+        announce: Announce = unannounced,
     ) -> None:
         self.database = database
         self.projects = database[PROJECTS]

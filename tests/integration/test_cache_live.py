@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import pytest
+import redis
 from pymongo import MongoClient
 
 from projectapi.devstack.servers import REDIS
 from projectapi.errors import DatabaseUnavailable
 from projectapi.infra import redis_client
-from projectapi.infra.redis_client import RedisLink
+from projectapi.infra.redis_client import Command, RedisLink, Reply
 from projectapi.stores.cache import (
     CONTROL_COLLECTION,
     CacheEngine,
@@ -146,6 +148,47 @@ def test_a_paused_redis_costs_one_short_time_out_a_second_and_never_brings_old_a
     assert sum(seconds for _, seconds in readings[1:]) < redis_client.TIMEOUT_SECONDS
     assert first_write < 1.2 and second_write < 0.4
     assert found.entry.version == 3
+
+
+def test_while_redis_hangs_a_write_waits_for_one_time_out_and_a_worker_for_one_in_each_pause(
+    make_worker: Callable[[], CacheEngine], server: KillableServer, database: Database
+) -> None:
+    # Given a worker that has used Redis just now
+    worker = make_worker()
+    worker.read(PROJECT, database.load)
+    time_outs = count_time_outs(worker)
+    server.freeze()
+
+    # When it writes
+    started = time.monotonic()
+    with worker.writing("p1", "anna"):
+        database.version += 1
+    assert time_outs == [redis.TimeoutError]
+
+    # Then it does so for all requests together once in each pause
+    while time.monotonic() - started < 2.5:
+        with worker.writing("p1", "anna"):
+            database.version += 1
+        assert worker.read(PROJECT, database.load).entry.version == database.version
+    assert 1 < len(time_outs) <= 1 + (time.monotonic() - started) / redis_client.BREAKER_PAUSE_SECONDS
+
+
+def count_time_outs(worker: CacheEngine) -> list[type[Exception]]:
+    """Return a list of the errors that a worker waits for from now on."""
+    link, seen = cast(RedisLink, worker._link), []
+    exchange = link._exchange
+
+    def recorded(server: str | None, commands: Sequence[Command]) -> tuple[str, list[Reply]]:
+        started = time.monotonic()
+        try:
+            return exchange(server, commands)
+        except redis.RedisError as error:
+            if time.monotonic() - started > redis_client.TIMEOUT_SECONDS / 2:
+                seen.append(type(error))
+            raise
+
+    link._exchange = recorded  # type: ignore[method-assign]
+    return seen
 
 
 def test_scripts_that_redis_forgot_are_no_special_case(

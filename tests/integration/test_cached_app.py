@@ -142,8 +142,30 @@ def test_the_second_read_of_everything_is_a_hit(
 
 
 def test_what_is_not_cached_says_so(client: FlaskClient, project_id: str) -> None:
-    for rest in ("current", "version/1", "history?limit=1", "diff?from=1&to=2"):
-        assert source_of(client.get(f"/timeline/{project_id}/{rest}")) == "BYPASS"
+    transcribe(client, project_id)
+    paths = [f"/timeline/{project_id}/{rest}" for rest in ("current", "version/1", "history?limit=1", "diff?from=1&to=2")]
+    paths += [f"/projects/{project_id}/debug", f"/transcriptions/{project_id}", "/projects?search=Holiday"]
+
+    for path in paths:
+        answer = client.get(path)
+        assert (answer.status_code, source_of(answer)) == (200, "BYPASS"), path
+
+
+def test_an_answer_that_nothing_is_there_says_where_that_is_known_from(client: FlaskClient, project_id: str) -> None:
+    unknown = secrets.token_hex(12)
+    for path in (f"/projects/{unknown}", f"/timeline/{unknown}", f"/timeline/{unknown}/history"):
+        answers = [client.get(path), client.get(path), client.head(path)]
+        assert [answer.status_code for answer in answers] == [404] * 3
+        assert [source_of(answer) for answer in answers] == ["MISS", "HIT", "HIT"], path
+    for path in (f"/projects/{unknown}/debug", f"/timeline/{project_id}/version/77", f"/transcriptions/{project_id}"):
+        answer = client.get(path)
+        assert (answer.status_code, source_of(answer)) == (404, "BYPASS"), path
+
+
+def test_what_was_refused_was_not_read(client: FlaskClient) -> None:
+    for answer in (client.get("/projects?limit=none"), client.put(f"/projects/{secrets.token_hex(12)}", json={"name": "x"})):
+        assert answer.status_code in (404, 422)
+        assert "X-Cache" not in answer.headers
 
 
 def test_whoever_has_the_current_version_is_told_so_without_a_body(client: FlaskClient, project_id: str) -> None:

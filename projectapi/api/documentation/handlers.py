@@ -45,6 +45,11 @@ class Documented:
     stores: bool = True
     more: JsonObject = field(default_factory=dict)
 
+    @property
+    def is_read(self) -> bool:
+        """Tell whether the answer to GET is JSON that shows what is stored."""
+        return self.stores and JSON in (self.answer or {})
+
 
 def documented(*, answer: Content | None, **more: Any) -> Callable[[View], View]:
     """Return a decorator that gives a handler its documentation; the options are the fields of `Documented`."""

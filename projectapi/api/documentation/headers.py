@@ -108,8 +108,8 @@ ANSWER_HEADERS: dict[str, JsonObject] = {
     "X-Request-Id": _header("Names the request in the server's log.", "tab-1-42", required=True),
     "ETag": _header("Stands for this very state of the resource: for `If-Match` and `If-None-Match`.", '"3-0123456789abcdef"'),
     "X-Cache": _header(
-        "Where the answer comes from: the cache, the database (`MISS`: it is cached now; `BYPASS`: it is not), or, with the "
-        "database away, what was known last (`STALE`).",
+        "Where the answer comes from, also when it says that nothing is there: the cache, the database (`MISS`: it is cached "
+        "now; `BYPASS`: it is not), or, with the database away, what was known last (`STALE`).",
         "HIT",
         enum=["HIT", "MISS", "BYPASS", "STALE"],
     ),
@@ -133,7 +133,8 @@ ANSWER_HEADERS: dict[str, JsonObject] = {
     "Idempotency-Replayed": _header("`true`: this is the answer that the same `Idempotency-Key` got before.", "true"),
 }
 
-FROM_CACHE = ("ETag", "X-Cache", "Age", "Warning", "Server-Timing")
+SOURCE = ("X-Cache", "Server-Timing")
+FROM_CACHE = ("ETag", "Age", "Warning", *SOURCE)
 OF_FILES = ("ETag", "Accept-Ranges", "Content-Disposition", "Last-Modified")
 
 

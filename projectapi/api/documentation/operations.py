@@ -8,8 +8,8 @@ from typing import Any
 
 from projectapi import errors
 from projectapi.api.documentation.failures import failure_responses
-from projectapi.api.documentation.handlers import JSON, Content, Documented
-from projectapi.api.documentation.headers import ADDRESS_PARTS, FROM_CACHE, OF_FILES, REQUEST_HEADERS
+from projectapi.api.documentation.handlers import Content, Documented
+from projectapi.api.documentation.headers import ADDRESS_PARTS, FROM_CACHE, OF_FILES, REQUEST_HEADERS, SOURCE
 from projectapi.project import JsonObject
 from projectapi.timeline.patching import MERGE_PATCH
 
@@ -47,6 +47,10 @@ class Operation:
     def _is_file(self) -> bool:
         return "Range" in self.said.headers
 
+    @property
+    def _is_read(self) -> bool:
+        return self.method == "GET" and self.said.is_read
+
     def _parameters(self) -> Iterator[JsonObject]:
         for name, meaning in self.parts.items():
             part = ADDRESS_PARTS.get(meaning, {"schema": {"type": "string", "examples": [name]}})
@@ -73,13 +77,16 @@ class Operation:
             if "If-None-Match" in self.said.headers:
                 unchanged = [name for name in names if name not in ("Content-Disposition", "Link")]
                 responses["304"] = {"description": "The client has it already.", "headers": _references(unchanged)}
-        return {**responses, **failure_responses(list(self._errors()))}
+        failures = failure_responses(list(self._errors()))
+        if self._is_read and "404" in failures:
+            failures["404"]["headers"] |= _references([*SOURCE])
+        return {**responses, **failures}
 
     def _answer_headers(self) -> list[str]:
         names = ["X-Request-Id", *self.said.answer_headers]
         if self._is_file:
             names += OF_FILES
-        elif self.method == "GET" and self.said.stores and JSON in (self.said.answer or {}):
+        elif self._is_read:
             names += FROM_CACHE
         elif "If-Match" in self.said.headers and self.method != "DELETE":
             names.append("ETag")
@@ -106,7 +113,8 @@ class Operation:
         if MERGE_PATCH in self.said.body:
             yield from (errors.UnsupportedMediaType, errors.Conflict)
         if self.said.stores:
-            yield from (errors.Unavailable, errors.DatabaseUnavailable, errors.DatabaseTooNew, errors.RestoreUnderWay)
+            yield from (errors.Unavailable, errors.DatabaseUnavailable, errors.DatabaseBusy)
+            yield from (errors.DatabaseTooNew, errors.RestoreUnderWay)
             yield from (errors.OutcomeUnknown,) if self.method in _WRITING else ()
 
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from projectapi.errors import DatabaseUnavailable
+from projectapi.errors import DatabaseBusy, DatabaseUnavailable
 from projectapi.infra import metrics
 from projectapi.infra.database_circuit import within
 from projectapi.infra.redis_client import RedisUnavailable
@@ -132,7 +132,7 @@ class CacheEngine:
 
         `etags` are the client's entity tags: when one of them is the current one, the entry may come without its body
         (`Entry.has_body`). An answer with outcome STALE is the last known one, and is given only when `load` raised
-        DatabaseUnavailable. Raises what `load` raises.
+        DatabaseUnavailable for a database that is away. Raises what `load` raises.
         """
         reading = self._read_or_recall(key, load, etags) or self._read(key, load, etags)
         with self._counting:
@@ -155,6 +155,9 @@ class CacheEngine:
         try:
             with within(self.settings.recall_seconds):
                 return self._read(key, load, etags)
+        except DatabaseBusy:
+            # It is there, and others may be acknowledging what the copy lacks.
+            raise
         except DatabaseUnavailable:
             return self._last_known(key)
 

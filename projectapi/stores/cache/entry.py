@@ -7,9 +7,10 @@ parts follow in the order of `_PARTS`; the body itself is left out when its zstd
 from __future__ import annotations
 
 import hashlib
+import secrets
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -19,6 +20,7 @@ ETAG_MAX_BYTES = 81
 _NOTE = "note"
 _PARTS = (_NOTE, *CODINGS, IDENTITY)
 _NOBODY = bytes(16)
+_NO_GENERATION = bytes(16)
 
 # state, fill, generation, copies, absent, version, stored at, expires at, load time, length, checksum, sizes, owner, tag
 _HEAD = struct.Struct(f">c16s16sQ?QddfII5I16s{ETAG_MAX_BYTES + 1}p")
@@ -76,7 +78,7 @@ class Entry:
 
     `version` is the version of the project in it; `etag` the entity tag as sent (≤ 81 bytes); `note` short text that travels
     with the body (a list's next cursor); `absent` says that there is no such thing. `stored_at` is seconds since 1970, 0 when
-    it comes straight from the database.
+    it comes straight from the database. `on_growth` is told when a form was added that whoever keeps the entry has not counted.
     """
 
     version: int
@@ -88,6 +90,7 @@ class Entry:
     note: str = ""
     stored_at: float = 0.0
     forms: dict[str, bytes] = field(default_factory=dict)
+    on_growth: Callable[[Entry], None] | None = None
     _known: tuple[bytes, Head] | None = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -149,8 +152,9 @@ class Entry:
 
     @property
     def weight(self) -> int:
-        """Return roughly how many bytes of memory the entry takes, with everything that may yet be derived from it."""
-        return self.length + sum(len(form) for coding, form in self.forms.items() if coding != IDENTITY) + 1024
+        """Return roughly how many bytes of memory the entry takes, with its plain body, there or still to be unpacked."""
+        # A copy, because another thread may be adding a form.
+        return self.length + sum(len(form) for coding, form in self.forms.copy().items() if coding != IDENTITY) + 1024
 
     def encoded(self, codings: Sequence[str]) -> tuple[bytes, str | None]:
         """Return the body in the first of `codings` that makes it smaller, and that coding's name; else as it is, and None.
@@ -161,6 +165,8 @@ class Entry:
             form = self.forms.get(coding)
             if form is None:
                 form = self.forms[coding] = compress(self.body, coding) or b""
+                if self.on_growth is not None:
+                    self.on_growth(self)
             if form:
                 return form, coding
         return self.body, None
@@ -197,6 +203,15 @@ class Stamp:
     stored_at: float
     expires_at: float
     load_seconds: float
+
+    @classmethod
+    def of_fill(
+        cls, *, copies: int, now: float, seconds: float, load_seconds: float = 0.0, generation: bytes = b""
+    ) -> Self:
+        """Make the stamp of an answer that is stored now, for `seconds`; only a page of a list has a generation."""
+        # A new id for every fill: an entry that went and came back must not pass for the one that was read before.
+        fill = secrets.token_hex(8).encode()
+        return cls(fill, generation or _NO_GENERATION, copies, now, now + seconds, load_seconds)
 
 
 def pack(entry: Entry, stamp: Stamp, codings: Sequence[str]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from functools import partial
 
 from projectapi.stores.cache.entry import Entry
 
@@ -36,16 +37,27 @@ class LocalEntries:
 
     def keep(self, name: str, entry: Entry) -> None:
         """Remember `entry` in place of what was known under `name`; one that is larger than the limit is not kept."""
-        weight = entry.weight
         with self._lock:
-            self._bytes -= self._entries.pop(name, (entry, 0))[1]
-            if weight > self._limit_bytes:
-                return
-            self._entries[name] = (entry, weight)
-            self._bytes += weight
-            while self._bytes > self._limit_bytes:
-                _, (_, freed) = self._entries.popitem(last=False)
-                self._bytes -= freed
+            self._put(name, entry)
+
+    def _put(self, name: str, entry: Entry) -> None:
+        self._bytes -= self._entries.pop(name, (entry, 0))[1]
+        weight = entry.weight
+        if weight > self._limit_bytes:
+            return
+        entry.on_growth = partial(self._weigh_again, name)
+        self._entries[name] = (entry, weight)
+        self._bytes += weight
+        while self._bytes > self._limit_bytes:
+            _, (_, freed) = self._entries.popitem(last=False)
+            self._bytes -= freed
+
+    def _weigh_again(self, name: str, entry: Entry) -> None:
+        with self._lock:
+            held, _ = self._entries.get(name, (None, 0))
+            # It may have been replaced or dropped by now, and is only being sent.
+            if held is entry:
+                self._put(name, entry)
 
     def clear(self) -> None:
         """Forget everything."""

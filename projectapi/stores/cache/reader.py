@@ -22,8 +22,6 @@ from projectapi.stores.cache.shared import ANSWER, LEASED, MISSING, SharedCache,
 
 Load = Callable[[], Entry]
 
-_NO_GENERATION = bytes(16)
-
 
 class Outcome(StrEnum):
     """Where an answer comes from: the values of the header X-Cache."""
@@ -175,7 +173,7 @@ class Reader:
 
     def _fill_or_abandon(self, state: ControlState, key: CacheKey, lease: Sight, load: Load) -> Reading:
         try:
-            return self._fill(state, key, lease.value, lease.generation or _NO_GENERATION, load)
+            return self._fill(state, key, lease.value, lease.generation, load)
         except Exception:
             with suppress(RedisUnavailable):
                 self._shared.abandon(state, key, lease.value)
@@ -187,8 +185,7 @@ class Reader:
         took = self._clock.monotonic() - started
         seconds = self.seconds_to_live(key.kind, entry)
         now = self._clock.time()
-        # A new id for every fill: an entry that went and came back must not pass for the one that was read before.
-        stamp = Stamp(secrets.token_hex(8).encode(), generation, state.copies, now, now + seconds, took)
+        stamp = Stamp.of_fill(copies=state.copies, now=now, seconds=seconds, load_seconds=took, generation=generation)
         entry.stored_at = now
         copy_seconds = 0.0 if entry.absent else self._settings.copy_seconds
         self._local.keep(key.name, entry)

@@ -94,7 +94,7 @@ class SharedCache:
     ) -> None:
         """Settle a write: free its keys, or fill them with what was `published` (answer and seconds, by key).
 
-        A `committed` write makes the copies outdated too. Goes out even while the circuit is open.
+        A `committed` write makes the copies outdated too. Goes out even while the circuit is open, unless Redis hangs.
         """
         commands = []
         for slot in slots:

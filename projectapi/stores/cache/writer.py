@@ -30,8 +30,6 @@ _END_TRIES = 2
 _SETTLE_SECONDS = 1.0
 """What the settlement may take of the database's time when the commit used the request's up: else it was done in vain."""
 
-_NO_GENERATION = bytes(16)
-
 
 @dataclass(slots=True)
 class Write:
@@ -176,7 +174,7 @@ class Writer:
         for kind, entry in write.published.items():
             seconds = self._seconds_to_live(kind, entry)
             # Nobody knows yet how long a read takes; 0 means that it is never renewed early.
-            stamp = Stamp(secrets.token_hex(8).encode(), _NO_GENERATION, state.copies, now, now + seconds, 0.0)
+            stamp = Stamp.of_fill(copies=state.copies, now=now, seconds=seconds)
             # One coding now, the others when somebody asks: a save should not wait for compression.
             answer = pack(entry, stamp, self._settings.codings[:1])
             key = CacheKey.of_project(kind, write.project_id)

@@ -114,8 +114,11 @@ def house() -> Iterator[House]:
         yield House(fakeredis.FakeServer(), clock, MemoryControlStore(), settings)
 
 
+Recorder = Callable[[CacheEngine], list[tuple[Any, ...]]]
+
+
 @pytest.fixture
-def count_commands(house: House) -> Callable[[CacheEngine], list[tuple[Any, ...]]]:
+def count_commands(house: House) -> Recorder:
     """Return a function that records the batches of commands that an engine sends from now on."""
 
     def start(engine: CacheEngine) -> list[tuple[Any, ...]]:

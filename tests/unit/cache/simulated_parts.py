@@ -68,22 +68,25 @@ class SimulatedConnection(FakeRedisConnection):
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         self._world.step()
-        fault = self._world.draw_operation_fault()
+        fault = self._world.draw_operation_fault(command)
         if self._worker.is_cut_off or self._process != self._world.process or fault == "lost":
-            self._time_out()
+            self._break()
         if fault == "delayed":
             self._world.execute_later(command)
-            self._time_out()
+            self._break()
         self._reply_is_lost = fault == "reply lost"
         super().send_packed_command(command, check_health)
 
     def read_response(self, **options: Any) -> Any:
         self._world.step()
         if self._reply_is_lost or self._worker.is_cut_off or self._process != self._world.process:
-            self._time_out()
+            self._break()
         return super().read_response(**options)
 
-    def _time_out(self) -> None:
+    def _break(self) -> None:
+        if self._world.chance.random() < 0.5:
+            self.disconnect()
+            raise redis.ConnectionError("reset")
         self._world.sleep(0.2)
         self.disconnect()
         raise redis.TimeoutError("no answer")

@@ -19,7 +19,7 @@ from fakeredis import FakeRedisConnection
 from greenlet import getcurrent
 
 from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, PreconditionFailed
-from projectapi.stores.cache import CacheKey, ControlState, Entry, Outcome
+from projectapi.stores.cache import CacheKey, ControlState, Entry, Outcome, Write, scripts
 from tests.unit.cache.simulated_parts import SERVER, Killed, Task, Worker
 
 PROJECT_ID = "p1"
@@ -29,6 +29,7 @@ KEYS = (
     CacheKey.of_project("timeline", PROJECT_ID),
     CacheKey.of_list(OWNER, "first page"),
 )
+_BEGIN = scripts.BEGIN.encode()
 _ADMIN = fakeredis.FakeRedis(server=SERVER, protocol=2)
 
 
@@ -104,11 +105,15 @@ class World:
         if not self.is_calm and "database" in self.faults and self.chance.random() < 0.03:
             raise DatabaseUnavailable
 
-    def draw_operation_fault(self) -> str | None:
+    def draw_operation_fault(self, command: list[bytes]) -> str | None:
         """Say what happens to one command."""
-        if self.is_calm or "loss" not in self.faults or self.chance.random() >= 0.12:
+        if self.is_calm:
             return None
-        return self.chance.choice(("lost", "reply lost", "delayed"))
+        if "late" in self.faults and _BEGIN in b"".join(command) and self.chance.random() < 0.5:
+            return "delayed"
+        if "loss" in self.faults and self.chance.random() < 0.12:
+            return self.chance.choice(("lost", "reply lost", "delayed"))
+        return None
 
     def execute_later(self, command: list[bytes]) -> None:
         """Carry a command out some time after the client has stopped waiting for it."""
@@ -119,7 +124,7 @@ class World:
                 connection = FakeRedisConnection(server=SERVER, protocol=2)
                 connection.send_packed_command(command)
 
-        self.tasks.append(Task(self, None, run, self.now + self.chance.choice((0.2, 0.5, 1.5))))
+        self.tasks.append(Task(self, None, run, self.now + self.chance.choice((0.2, 0.5, 1.5, 3.0))))
 
     # --- the tasks -------------------------------------------------------------------------------------------------------
 
@@ -165,14 +170,23 @@ class World:
                 version = self.commit()
                 if write.announced is not None:
                     self.announced = max(self.announced, version)
-                if self.chance.random() < 0.3:
-                    write.publish("project", Entry.of(str(version).encode(), version=version, etag=f'"{version}"'))
+                if self.chance.random() < 0.6:
+                    self.publish(write, version)
                 self.step()
                 if "loss" in self.faults and self.chance.random() < 0.05:
                     raise OutcomeUnknown
             self.acknowledge(version)
 
         return run
+
+    def publish(self, write: Write, version: int) -> None:
+        """Offer what the write has left, which is an earlier state when others have committed while it was made an answer."""
+        if self.chance.random() < 0.3:
+            rival = self.chance.choice(self.workers)
+            self.add(rival, self.writer(rival))
+        self.sleep(self.chance.choice((0.0, 0.0, 1.0, 4.0)))
+        for key in KEYS[:2]:
+            write.publish(key.kind, Entry.of(str(version).encode(), version=version, etag=f'"{version}"'))
 
     def seer(self, worker: Worker) -> Callable[[], None]:
         """Return a task that lost a race: it tells its client of the version that it has seen."""

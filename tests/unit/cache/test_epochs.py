@@ -6,7 +6,7 @@ import pytest
 
 from projectapi.errors import DatabaseUnavailable
 from projectapi.infra.redis_client import RedisUnavailable
-from projectapi.stores.cache import CacheKey, Outcome
+from projectapi.stores.cache import CacheKey, ControlState, Outcome
 from tests.unit.cache.conftest import House
 
 PROJECT = CacheKey.of_project("project", "p1")
@@ -75,6 +75,35 @@ def test_another_redis_process_is_never_read_under_the_old_epoch(house: House) -
     assert readings[-1].outcome is Outcome.HIT
 
 
+def test_a_write_that_finds_another_redis_process_takes_that_into_use(house: House) -> None:
+    house.worker().read(PROJECT, house.load)
+    house.run_id = "second"
+    writer = house.worker()
+    writer.prepare()
+    house.clock.now += 2
+
+    with writer.writing("p1", "anna"):
+        house.commit()
+
+    status = writer.status()
+    assert status.mode == "on" and status.server is not None and status.server.startswith("second/")
+
+
+def test_an_epoch_lasts_for_a_second_at_least_however_often_redis_comes_and_goes(house: House) -> None:
+    worker = house.worker()
+    worker.prepare()
+    house.clock.now += 2
+    worker._control.switch(worker._control.observe(), on=False)
+    worker._control.observe()
+
+    outcomes = []
+    for _ in range(2):
+        outcomes.append(worker.read(PROJECT, house.load).outcome)
+        house.clock.now += 1.1
+
+    assert outcomes == [Outcome.BYPASS, Outcome.MISS]
+
+
 def test_a_release_that_stores_things_differently_reads_nothing_of_the_old_one(house: House) -> None:
     house.worker().read(PROJECT, house.load)
     house.clock.now += 2
@@ -99,6 +128,26 @@ def test_a_control_document_read_before_the_commit_would_leave_an_older_answer_b
     assert other.read(PROJECT, house.load).entry.version == 2
 
 
+def test_a_look_at_the_control_document_that_was_overtaken_does_not_take_a_worker_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, other = house.worker(), house.worker()
+    for one in (worker, other):
+        one.prepare()
+
+    def be_overtaken() -> ControlState | None:
+        found = house.store.state
+        monkeypatch.undo()
+        other._control.switch(other._control.observe(), on=True)
+        worker._control.observe()
+        return found
+
+    monkeypatch.setattr(house.store, "read", be_overtaken)
+    worker._control.observe()
+
+    assert worker._control.known == house.store.state
+
+
 def test_a_purge_forgets_entries_and_copies(house: House) -> None:
     worker, other = house.worker(), house.worker()
     for key in (PROJECT, TIMELINE):
@@ -113,6 +162,9 @@ def test_a_purge_forgets_entries_and_copies(house: House) -> None:
     house.clock.now += 2
     with pytest.raises(DatabaseUnavailable):
         other.read(TIMELINE, house.load)
+    house.server.connected = False
+    with pytest.raises(DatabaseUnavailable):
+        worker.read(TIMELINE, house.load)
 
 
 def test_an_epoch_never_comes_back_even_when_the_control_document_was_lost(house: House) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from projectapi.stores.cache import CacheKey, CacheSettings, Entry
@@ -60,6 +62,36 @@ def test_memory_is_bounded_and_the_least_recently_used_body_goes_first() -> None
 
     assert [name for name in "abcd" if local.get(name)] == ["a", "c", "d"]
     assert local.bytes_used <= 3 * 2024
+
+
+def test_what_is_made_of_a_body_later_counts_too() -> None:
+    local, entries = LocalEntries(limit_bytes=30_000), {name: compressible_entry() for name in "abc"}
+    for name, entry in entries.items():
+        local.keep(name, entry)
+
+    for entry in entries.values():
+        for coding in ("zstd", "br", "gzip"):
+            entry.encoded([coding])
+
+    kept = [name for name in "abc" if local.get(name)]
+    assert local.bytes_used == sum(entries[name].weight for name in kept) <= 30_000
+    assert kept == ["a"], "which was the first to be used, and takes 21,000 bytes with all its forms"
+
+
+def test_what_is_made_of_a_body_that_was_replaced_does_not_count() -> None:
+    local, old = LocalEntries(limit_bytes=30_000), compressible_entry()
+    local.keep("a", old)
+    local.keep("a", Entry.of(b"new", version=2, etag=""))
+    before = local.bytes_used
+
+    old.encoded(["gzip"])
+
+    assert local.bytes_used == before
+
+
+def compressible_entry() -> Entry:
+    """Return an entry with a body of 8,000 bytes that can be packed into half of that."""
+    return Entry.of(random.Random(1).randbytes(4_000).hex().encode(), version=1, etag="")
 
 
 def test_a_body_that_is_larger_than_the_memory_replaces_nothing_but_its_own_older_version() -> None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from projectapi.errors import DatabaseUnavailable, ProjectNotFound
-from projectapi.stores.cache import CacheEngine, CacheKey, Entry, Outcome
-from tests.unit.cache.conftest import House
+from projectapi.errors import DatabaseBusy, DatabaseUnavailable, ProjectNotFound
+from projectapi.stores.cache import CacheKey, ControlState, Entry, Outcome
+from tests.unit.cache.conftest import House, Recorder
 
 PROJECT = CacheKey.of_project("project", "p1")
 FIRST_PAGE = CacheKey.of_list("anna", "first page")
-Recorder = Callable[[CacheEngine], list[tuple[Any, ...]]]
 
 
 @pytest.mark.parametrize("key", [PROJECT, FIRST_PAGE], ids=["project", "list"])
@@ -94,6 +91,21 @@ def test_an_entry_expires(house: House) -> None:
     house.clock.now += 301
 
     assert worker.read(PROJECT, house.load).outcome is Outcome.MISS
+
+
+@pytest.mark.parametrize(("kind", "seconds"), [("project", 300.0), ("timeline", 60.0)])
+def test_entries_are_kept_for_the_time_of_their_kind_and_do_not_expire_all_at_once(
+    house: House, kind: str, seconds: float
+) -> None:
+    worker = house.worker(ttl_jitter=0.1, ttl_seconds={**house.settings.ttl_seconds, "timeline": 60.0})
+    for number in range(30):
+        worker.read(CacheKey.of_project(kind, f"p{number}"), house.load)
+
+    left = [house.redis.pttl(name) / 1000 for name in house.redis.keys(f"*:{kind}") if b"copy" not in name]
+
+    assert len(left) == 30
+    assert seconds * 0.9 <= min(left) < seconds < max(left) <= seconds * 1.1
+    assert max(left) - min(left) > seconds * 0.1
 
 
 def test_a_slow_answer_is_renewed_before_it_expires_by_one_reader(house: House) -> None:
@@ -177,6 +189,18 @@ def test_with_the_database_away_the_last_known_answer_is_served_with_its_age(hou
     assert (reading.outcome, reading.age, reading.entry.body) == (Outcome.STALE, 3600, b'{"version":1}')
 
 
+def test_while_the_database_is_only_busy_nothing_outdated_is_served(house: House) -> None:
+    worker = house.worker()
+    worker.read(PROJECT, house.load)
+    house.clock.now += 3600
+
+    def wait_in_vain() -> Entry:
+        raise DatabaseBusy
+
+    with pytest.raises(DatabaseBusy):
+        worker.read(PROJECT, wait_in_vain)
+
+
 def test_a_copy_is_not_kept_for_longer_than_its_time(house: House) -> None:
     worker = house.worker()
     worker.read(PROJECT, house.load)
@@ -214,6 +238,49 @@ def test_an_acknowledged_write_takes_the_older_copy_away(house: House) -> None:
 
     with pytest.raises(DatabaseUnavailable):
         worker.read(PROJECT, house.load)
+
+
+def test_that_there_is_nothing_is_no_last_known_answer(house: House) -> None:
+    worker = house.worker()
+    worker.read(PROJECT, Entry.missing)
+    assert not house.redis.keys("pv:copy*")
+    house.store.is_away = True
+    house.server.connected = False
+    house.clock.now += 2
+
+    with pytest.raises(DatabaseUnavailable):
+        worker.read(PROJECT, house.load)
+
+
+def test_what_a_worker_holds_is_not_shown_for_longer_than_a_copy_either(house: House) -> None:
+    worker = house.worker()
+    worker.read(PROJECT, house.load)
+    house.store.is_away = True
+    house.server.connected = False
+    house.clock.now += house.settings.copy_seconds + 1
+
+    with pytest.raises(DatabaseUnavailable):
+        worker.read(PROJECT, house.load)
+
+
+def test_while_the_database_is_away_one_read_a_second_looks_for_the_control_document(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, looks = house.worker(), []
+    worker.read(PROJECT, house.load)
+
+    def be_away() -> ControlState | None:
+        looks.append(house.clock.now)
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(house.store, "read", be_away)
+    house.store.is_away = True
+    for _ in range(3):
+        house.clock.now += 2
+        for _ in range(4):
+            assert worker.read(PROJECT, house.load).outcome is Outcome.STALE
+
+    assert len(looks) == len(set(looks)) == 3
 
 
 def test_with_database_and_redis_away_the_worker_serves_what_it_holds(house: House) -> None:

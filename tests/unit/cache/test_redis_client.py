@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import fakeredis
 import pytest
@@ -71,6 +71,22 @@ def test_an_urgent_call_goes_out_though_the_circuit_is_open(link: RedisLink, ser
     with pytest.raises(RedisUnavailable):
         link.call(None, ("PING",))
     server.connected = True
+
+    assert link.call(None, ("PING",), urgent=True) == [b"PONG"]
+
+
+def test_after_a_time_out_even_an_urgent_call_waits_for_the_next_try(
+    link: RedisLink, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as hanging:
+        exchange = Mock(side_effect=redis.TimeoutError)
+        hanging.setattr(link, "_exchange", exchange)
+        for _ in range(3):
+            with pytest.raises(RedisUnavailable):
+                link.call(None, ("PING",), urgent=True)
+        assert exchange.call_count == 1
+
+    hand.now += 1.1
 
     assert link.call(None, ("PING",), urgent=True) == [b"PONG"]
 

@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 
-from projectapi.stores.cache import scripts
+from projectapi.stores.cache import ControlState, Write, scripts
 from projectapi.stores.cache.control import Control
 from projectapi.stores.cache.shared import SharedCache
 from projectapi.stores.cache.writer import Writer
@@ -25,6 +25,7 @@ FAULTS = {
     "eviction": frozenset({"eviction", "loss"}),
     "crash": frozenset({"crash"}),
     "loss": frozenset({"loss"}),
+    "late": frozenset({"late"}),
     "partition": frozenset({"partition", "loss"}),
     "restart": frozenset({"restart", "loss"}),
     "database": frozenset({"database", "loss", "restart"}),
@@ -62,6 +63,14 @@ def _settle_without_ending(original: Callable[..., bool]) -> Callable[..., bool]
     return ended
 
 
+def _end_as_if_announced(original: Callable[..., None]) -> Callable[..., None]:
+    def end(writer: Writer, state: ControlState, write: Write, *, committed: bool) -> None:
+        write.announced = state
+        original(writer, state, write, committed=committed)
+
+    return end
+
+
 Check = Callable[[World], list[str]]
 Rule = tuple[Callable[[], Any], str, Check]
 
@@ -90,6 +99,11 @@ WITHOUT: dict[str, Rule] = {
     "publishing nothing when others write too": (
         lambda: mock.patch.object(scripts, "END", _PUBLISH_ANYWAY),
         "loss",
+        violations,
+    ),
+    "publishing nothing of a write that may be announced only now": (
+        lambda: mock.patch.object(Writer, "_end", _end_as_if_announced(Writer._end)),
+        "late",
         violations,
     ),
 }

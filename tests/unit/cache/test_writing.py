@@ -6,10 +6,19 @@ from typing import Any
 
 import pytest
 
-from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, PreconditionFailed, ValidationFailed
+from projectapi.database_budget import database_budget, spending
+from projectapi.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    NotFound,
+    OutcomeUnknown,
+    PreconditionFailed,
+    ProjectApiError,
+    ValidationFailed,
+)
 from projectapi.infra.redis_client import RedisUnavailable
-from projectapi.stores.cache import CacheKey, Entry, Outcome
-from tests.unit.cache.conftest import House
+from projectapi.stores.cache import CacheKey, ControlState, Entry, Outcome
+from tests.unit.cache.conftest import House, Recorder
 
 PROJECT = CacheKey.of_project("project", "p1")
 TIMELINE = CacheKey.of_project("timeline", "p1")
@@ -76,6 +85,17 @@ def test_while_a_write_is_under_way_readers_ask_the_database(house: House) -> No
     assert outcomes == [Outcome.BYPASS] * 3
 
 
+@pytest.mark.parametrize("key", [PROJECT, FIRST_PAGE], ids=["project", "list"])
+def test_a_reader_learns_in_one_trip_that_a_write_is_under_way(house: House, key: CacheKey, count_commands: Recorder) -> None:
+    worker = house.worker()
+    worker.read(key, house.load)
+
+    with worker.writing("p1", "anna"):
+        sent = count_commands(worker)
+        worker.read(key, house.load)
+        assert len(sent) == 1
+
+
 def test_a_published_answer_is_what_the_next_reader_gets(house: House) -> None:
     worker = house.worker()
 
@@ -111,14 +131,29 @@ def test_a_failed_write_takes_its_announcement_back_and_keeps_the_copy(house: Ho
     assert house.redis.keys("pv:copy*")
 
 
-def test_a_lost_race_is_settled_so_that_no_later_read_is_older_than_the_client_was_told(house: House) -> None:
+@pytest.mark.parametrize("error", [PreconditionFailed, Conflict, NotFound])
+def test_an_error_that_tells_of_the_stored_state_is_settled_so_that_no_later_read_is_older(
+    house: House, error: type[ProjectApiError]
+) -> None:
     worker, other = house.worker(), house.worker()
     worker.read(PROJECT, house.load)
     house.commit()  # another worker's, which has not settled it yet
 
-    with pytest.raises(PreconditionFailed), other.writing("p1", "anna"):
-        raise PreconditionFailed
+    with pytest.raises(error), other.writing("p1", "anna"):
+        raise error
+
+    assert not house.redis.keys("pv:copy*"), "the older copy must not be shown either"
     assert worker.read(PROJECT, house.load).entry.version == 2
+
+
+def test_a_write_that_lost_its_race_publishes_nothing(house: House) -> None:
+    worker = house.worker()
+
+    with pytest.raises(PreconditionFailed), worker.writing("p1", "anna") as write:
+        write.publish("project", house.entry())
+        raise PreconditionFailed
+
+    assert worker.read(PROJECT, house.load).outcome is Outcome.MISS
 
 
 @pytest.mark.parametrize("error", [OutcomeUnknown, DatabaseUnavailable, RuntimeError])
@@ -156,6 +191,76 @@ def test_a_write_whose_settlement_cannot_be_confirmed_is_not_acknowledged(house:
     with pytest.raises(OutcomeUnknown), worker.writing("p1", "anna"):
         house.commit()
         house.store.is_away = True
+
+
+def test_a_settlement_has_a_second_of_the_database_though_the_commit_took_the_requests_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, left = house.worker(), []
+    worker.prepare()
+
+    def read() -> ControlState | None:
+        with spending() as seconds:
+            left.append(seconds)
+        return house.store.state
+
+    monkeypatch.setattr(house.store, "read", read)
+    with database_budget(0.0), worker.writing("p1", "anna"):
+        house.commit()
+
+    assert left == [pytest.approx(1.0, abs=0.1)]
+
+
+def test_a_settlement_that_failed_once_is_tried_again_before_the_epoch_is_ended(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = house.worker()
+    worker.prepare()
+    end = worker._shared.end
+
+    def fail_once(*arguments: Any, **options: Any) -> None:
+        monkeypatch.setattr(worker._shared, "end", end)
+        raise RedisUnavailable("reset")
+
+    monkeypatch.setattr(worker._shared, "end", fail_once)
+    with worker.writing("p1", "anna"):
+        house.commit()
+
+    assert worker.status().mode == "on"
+
+
+def test_a_settlement_that_never_gets_through_is_given_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a Redis that is away, and others who turn the cache on each time that it was turned off
+    worker, tries = house.worker(), []
+    worker.prepare()
+    house.server.connected = False
+
+    def be_too_late(state: ControlState, *, on: bool) -> bool:
+        tries.append(state)
+        house.clock.now += 1
+        assert len(tries) < 50
+        return False
+
+    monkeypatch.setattr(worker._control, "switch", be_too_late)
+
+    with pytest.raises(OutcomeUnknown), worker.writing("p1", "anna"):
+        house.commit()
+    assert len(tries) == house.settings.settle_seconds
+
+
+def test_what_was_published_is_what_the_worker_shows_when_everything_is_away(house: House) -> None:
+    worker = house.worker()
+    worker.prepare()
+    house.clock.now += 2
+    with worker.writing("p1", "anna") as write:
+        house.commit()
+        write.publish("project", house.entry())
+    house.store.is_away, house.server.connected = True, False
+    house.clock.now += 10
+
+    reading = worker.read(PROJECT, house.load)
+
+    assert (reading.outcome, reading.entry.version, reading.age) == (Outcome.STALE, 2, 10)
 
 
 def test_an_announcement_that_arrives_late_publishes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

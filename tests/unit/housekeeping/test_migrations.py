@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
 from typing import Any
 
 import pytest
@@ -185,6 +188,36 @@ def test_a_migration_removes_fields_that_the_new_shape_does_not_have(light_world
     assert "thumbnail" not in light_world.projects.find_one({})  # type: ignore[operator]
 
 
+def test_whoever_caches_answers_is_told_which_projects_a_migration_changes(world: World) -> None:
+    # Given projects with documents in both collections, those of one of them already in the new shape
+    ids = [world.create(f"film {number}") for number in range(3)]
+    for number, project_id in product((1, 2), ids):
+        world.save(project_id, number)
+    for collection in (world.projects, world.revisions):
+        collection.update_many({"projectId": ids[0]}, {"$set": {"schemaVersion": 4}})
+    shapes_around: list[tuple[str, list[int], list[int]]] = []
+
+    @contextmanager
+    def announce(project_id: str) -> Iterator[None]:
+        before = shapes_of(world, project_id)
+        yield
+        shapes_around.append((project_id, before, shapes_of(world, project_id)))
+
+    # When they are brought along
+    MongoDatabaseSchema(world.database, world.retry, {}, SAMPLES, announce).migrate()
+
+    # Then each write was surrounded, and each project announced once for each collection
+    for project_id in ids:
+        seen = [(before, after) for name, before, after in shapes_around if name == project_id]
+        assert seen == ([] if project_id == ids[0] else [([1, 1, 1], [1, 1, 4]), ([1, 1, 4], [3, 3, 4])])
+
+
+def shapes_of(world: World, project_id: str) -> list[int]:
+    """Return the schema versions of all documents of a project, the lowest first."""
+    documents = [found for each in (world.projects, world.revisions) for found in each.find({"projectId": project_id})]
+    return sorted(document["schemaVersion"] for document in documents)
+
+
 def test_what_somebody_changes_during_the_migration_is_not_overwritten(world: World) -> None:
     project_id = world.create("film")
     renamed: list[str] = []
@@ -326,7 +359,7 @@ def test_the_database_never_goes_back_to_an_older_version(light_world: World) ->
 
 def test_the_first_use_of_a_newer_database_is_refused(light_world: World) -> None:
     light_world.database[METADATA].insert_one({"_id": "main", "schemaVersion": SCHEMA_VERSION + 1})
-    retry = CheckedRetry(light_world.schema.refuse_newer, deadline_seconds=8)
+    retry = CheckedRetry(light_world.schema._info.refuse_newer, deadline_seconds=8)
 
     with pytest.raises(DatabaseTooNew):
         retry.read(lambda: 1)

@@ -23,7 +23,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from projectapi.errors import Conflict, DatabaseUnavailable, OutcomeUnknown, ProjectApiError
+from projectapi.errors import Conflict, DatabaseBusy, DatabaseUnavailable, OutcomeUnknown, ProjectApiError
 from projectapi.infra.database_circuit import DatabaseCircuit, within
 from projectapi.infra.retry import Retry
 from projectapi.infra.server_watch import ServerWatch
@@ -308,10 +308,24 @@ def test_a_read_in_haste_gets_more_time_from_a_server_that_is_merely_slow(heard:
     assert allowed[0] <= 1.5 and all(7 < seconds <= 8 for seconds in allowed[1:])
 
 
-def test_a_pool_that_is_exhausted_is_not_asked_again_in_haste() -> None:
+@pytest.mark.parametrize(
+    ("heard", "attempts", "error"), [(True, 2, DatabaseBusy), (False, 1, DatabaseUnavailable)], ids=["there", "away"]
+)
+def test_an_exhausted_pool_is_waited_for_and_told_from_a_server_that_is_away(
+    heard: bool, attempts: int, error: type[DatabaseUnavailable]
+) -> None:
     database = Database(*[WaitQueueTimeoutError("pool")] * 9)
 
-    with pytest.raises(DatabaseUnavailable), within(1.5):
-        Retry(circuit=DatabaseCircuit(HeardServer(heard=True))).read(database.write)
+    with pytest.raises(DatabaseUnavailable) as raised, within(1.5):
+        Retry(circuit=DatabaseCircuit(HeardServer(heard=heard))).read(database.write)
 
-    assert database.attempts == 1
+    # First in haste, then, if there is no need for that, with the usual time.
+    assert database.attempts == attempts
+    assert type(raised.value) is error
+
+
+def test_a_write_that_may_have_been_done_is_not_called_undone_for_want_of_a_connection() -> None:
+    database = Database(DROPPED, WaitQueueTimeoutError("pool"))
+
+    with pytest.raises(OutcomeUnknown):
+        Retry(circuit=DatabaseCircuit(HeardServer(heard=True))).write(database.write, lambda: None)
