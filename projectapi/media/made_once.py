@@ -75,7 +75,8 @@ class MadeOnce:
             flight.set_exception(failure)
 
     def _make(self, name: str, make: Make) -> None:
-        with self._alone(name), self._folder.work_folder() as scratch:
+        # All that is made here is small beside the reserve.
+        with self._folder.work_folder(expected_bytes=0) as scratch, self._alone(name):
             # Another process may have been quicker.
             if not _is_used_again(self._folder.root / name):
                 self._folder.publish(make(scratch), name)

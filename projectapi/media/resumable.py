@@ -156,7 +156,7 @@ class ResumableVideos:
 
     def create(self, plan: UploadPlan) -> str:
         """See the protocol."""
-        self._folder.check_room_for(plan.length)
+        self._folder.check_upload(plan.length)
         upload_id = secrets.token_hex(16)
         folder = self._folder.made(UPLOADS) / upload_id
         with full_disk_reported():

@@ -68,35 +68,44 @@ class MediaFolder:
     """The files below one root folder; every name that a method takes or returns is relative to it.
 
     Folders are made at their first use, because a process that stores nothing needs none. Raises Unavailable, and DiskFull,
-    where one cannot be made.
+    where one cannot be made. What would leave less than `reserve_bytes` free on the disk is refused before it begins.
     """
 
-    def __init__(self, root: Path, max_upload_bytes: int) -> None:
+    def __init__(self, root: Path, max_upload_bytes: int, *, reserve_bytes: int = 0) -> None:
         self.root = root
         self.max_upload_bytes = max_upload_bytes
+        self._reserve_bytes = reserve_bytes
 
     def new_part(self, expected_bytes: int | None = None) -> IncomingVideo:
         """Open a part file for an upload of about `expected_bytes` (its Content-Length, None if it has none).
 
         Raises VideoTooLarge and DiskFull before a byte is taken when the length alone tells so.
         """
-        if expected_bytes is not None:
-            self.check_room_for(expected_bytes, around=FORM_OVERHEAD_BYTES)
+        self.check_upload(expected_bytes or 0, around=FORM_OVERHEAD_BYTES)
         folder = self.made(INCOMING)
         path = folder / f"{uuid.uuid4()}.part"
         with _refusal_reported(path):
             return IncomingVideo(path, self.max_upload_bytes)
 
-    def check_room_for(self, size: int, *, around: int = 0) -> None:
+    def check_upload(self, size: int, *, around: int = 0) -> None:
         """Refuse a video of `size` bytes, `around` of which may not be its own. Raises VideoTooLarge, DiskFull."""
         if size > self.max_upload_bytes + around:
             raise video_too_large(self.max_upload_bytes)
-        if size > shutil.disk_usage(self.made(INCOMING)).free:
+        self._check_room_for(size)
+
+    def _check_room_for(self, size: int) -> None:
+        if size + self._reserve_bytes > shutil.disk_usage(self.made(INCOMING)).free:
             raise errors.DiskFull
 
     @contextmanager
-    def work_folder(self) -> Iterator[Path]:
-        """Lend an empty scratch folder on the same file system and delete it afterwards with all that is in it."""
+    def work_folder(self, expected_bytes: int | None = None) -> Iterator[Path]:
+        """Lend an empty scratch folder on the same file system and delete it afterwards with all that is in it.
+
+        Raises DiskFull when there is no room for the `expected_bytes` of the work. None stands for the end of an upload, which
+        takes next to nothing and may use the reserve: a video that has come this far must not be sent again for it.
+        """
+        if expected_bytes is not None:
+            self._check_room_for(expected_bytes)
         folder = self.made(WORK)
         with _refusal_reported(folder):
             path = Path(tempfile.mkdtemp(prefix="run_", dir=folder))

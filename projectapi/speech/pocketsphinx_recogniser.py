@@ -13,7 +13,7 @@ from projectapi import errors
 from projectapi.media.sandbox import Limits, Sandbox, SandboxError, SandboxTimeout
 from projectapi.protocols import Recogniser, Word
 from projectapi.speech.fillers import is_filler
-from projectapi.speech.sound import BYTES_PER_SECOND, WorkFolder, decode_sound
+from projectapi.speech.sound import BYTES_PER_SECOND, WorkFolder, decode_sound, sound_bytes
 
 _CHILD = str(Path(__file__).with_name("pocketsphinx_child.py"))
 _WORDS = "words.json"
@@ -38,11 +38,13 @@ class PocketSphinx(Recogniser):
         # Whoever calls has a place already; see the jobs.
         self._sandbox = Sandbox(slots=1, wait_seconds=0)
 
-    def transcribe(self, media: Path, *, language: str | None, report: Callable[[float], None]) -> list[Word]:
+    def transcribe(
+        self, media: Path, *, duration: float, language: str | None, report: Callable[[float], None]
+    ) -> list[Word]:
         """See `Recogniser.transcribe`. Raises VideoNotFound, ProjectApiError for what cannot be read, and DiskFull as well."""
         if language and language.partition("-")[0].lower() != "en":
             raise errors.SpeechUnavailable(_ENGLISH_ONLY)
-        with self._work_folder() as scratch:
+        with self._work_folder(sound_bytes(duration)) as scratch:
             sound = decode_sound(media, scratch, self._sandbox, lambda _: report(0.0))
             words = self._listen(sound, scratch, report) if sound else []
         report(1.0)

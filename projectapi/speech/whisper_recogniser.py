@@ -12,7 +12,7 @@ from projectapi import errors
 from projectapi.media.sandbox import Sandbox
 from projectapi.protocols import Recogniser, Word
 from projectapi.speech.fillers import is_filler
-from projectapi.speech.sound import WorkFolder, decode_sound
+from projectapi.speech.sound import WorkFolder, decode_sound, sound_bytes
 
 _log = logging.getLogger(__name__)
 
@@ -30,9 +30,11 @@ class Whisper(Recogniser):
         self._loading = threading.Lock()
         self._loaded: Any = None
 
-    def transcribe(self, media: Path, *, language: str | None, report: Callable[[float], None]) -> list[Word]:
+    def transcribe(
+        self, media: Path, *, duration: float, language: str | None, report: Callable[[float], None]
+    ) -> list[Word]:
         """See `Recogniser.transcribe`; the language is found out when it is None. Raises as `decode_sound` does as well."""
-        with self._work_folder() as scratch:
+        with self._work_folder(sound_bytes(duration)) as scratch:
             sound = decode_sound(media, scratch, self._sandbox, lambda _: report(0.0))
             words = self._listen(sound, language, report) if sound else []
         report(1.0)

@@ -20,7 +20,7 @@ from tests.media_samples import make_video
 
 
 @contextmanager
-def no_folder() -> Iterator[Path]:
+def no_folder(expected_bytes: int) -> Iterator[Path]:
     raise AssertionError("nothing was to be done")
     yield Path()
 
@@ -77,7 +77,7 @@ def model_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 def listener(tmp_path: Path, model_dir: Path) -> Whisper:
     @contextmanager
-    def work_folder() -> Iterator[Path]:
+    def work_folder(expected_bytes: int) -> Iterator[Path]:
         (tmp_path / "scratch").mkdir()
         yield tmp_path / "scratch"
 
@@ -126,7 +126,7 @@ def test_whisper_that_was_chosen_and_is_not_there_is_not_replaced_unasked(
 def test_whispers_words_have_times_confidence_and_fillers(listener: Whisper, whisper: type[FakeModel], tmp_path: Path) -> None:
     done: list[float] = []
 
-    words = listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), language="de-AT", report=done.append)
+    words = listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), duration=1.0, language="de-AT", report=done.append)
 
     assert words == [Word("Äh,", 0.1, 0.4, 0.5, True), Word("guten", 0.5, 0.9, 0.9, False), Word("Tag.", 1.6, 2.0, 1.0, False)]
     assert whisper.asked == ["de"]
@@ -139,7 +139,7 @@ def test_whispers_model_is_loaded_once_and_never_fetched(
 ) -> None:
     film = make_video(tmp_path / "film.mp4", seconds=1)
     for _ in range(2):
-        listener.transcribe(film, language=None, report=lambda done: None)
+        listener.transcribe(film, duration=1.0, language=None, report=lambda done: None)
         (tmp_path / "scratch" / "sound.wav").unlink()
         (tmp_path / "scratch").rmdir()
 
@@ -152,7 +152,7 @@ def test_a_model_that_cannot_be_loaded_is_said_in_plain_words(
     (model_dir / "model.bin").unlink()
 
     with pytest.raises(errors.SpeechUnavailable) as caught:
-        listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), language=None, report=lambda done: None)
+        listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), duration=1.0, language=None, report=lambda done: None)
 
     assert "model" not in str(caught.value)
 
@@ -163,7 +163,7 @@ def test_who_gives_up_is_obeyed_between_two_segments(listener: Whisper, whisper:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), language=None, report=stop)
+        listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), duration=1.0, language=None, report=stop)
 
 
 def test_listening_costs_a_server_nothing_before_it_is_asked_for() -> None:
