@@ -221,7 +221,8 @@ def _take(descriptor: int, wanted: Path, wait_seconds: float) -> None:
         except BlockingIOError as error:
             if time.monotonic() >= deadline:
                 raise errors.UploadLocked from error
-            with suppress(FileNotFoundError):
+            # On a full disk nobody is asked to make way, and that is all.
+            with suppress(OSError):
                 wanted.touch()
             time.sleep(_LOCK_POLL_SECONDS)
         else:

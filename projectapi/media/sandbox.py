@@ -98,7 +98,7 @@ class Sandbox:
         """Run `command` (its program as an absolute path) in `scratch` and return what it printed, at most 256 KiB.
 
         `source` is open `opened` times, from descriptor `FIRST_INPUT` on. The caller holds a `place`. Raises SandboxTimeout,
-        SandboxError for every other failure, DiskFull when the tool says that it met one, and FileNotFoundError without `source`.
+        SandboxError for every other failure, DiskFull when the tool met one, and FileNotFoundError without `source`.
 
         `watch` gets what the tool prints as it comes, and nothing every quarter of a second; what it raises ends the tool.
         """

@@ -101,8 +101,9 @@ class MediaFolder:
     def work_folder(self, expected_bytes: int | None = None) -> Iterator[Path]:
         """Lend an empty scratch folder on the same file system and delete it afterwards with all that is in it.
 
-        Raises DiskFull when there is no room for the `expected_bytes` of the work. None stands for the end of an upload, which
-        takes next to nothing and may use the reserve: a video that has come this far must not be sent again for it.
+        Raises DiskFull when there is no room for the `expected_bytes` of the work, and when the work meets a full disk. None
+        stands for the end of an upload, which takes next to nothing and may use the reserve: a video that has come this far
+        must not be sent again for it.
         """
         if expected_bytes is not None:
             self._check_room_for(expected_bytes)
@@ -110,7 +111,8 @@ class MediaFolder:
         with _refusal_reported(folder):
             path = Path(tempfile.mkdtemp(prefix="run_", dir=folder))
         try:
-            yield path
+            with full_disk_reported():
+                yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
 

@@ -112,6 +112,19 @@ def test_all_pieces_together_become_the_projects_video(
     assert not (folder_of(media_dir, address) / "part").exists()
 
 
+def test_an_upload_that_becomes_the_video_says_so_and_whether_it_is_the_file_that_was_there(
+    client: FlaskClient, project_id: str
+) -> None:
+    said = []
+    for _ in range(2):
+        address = begun(client, project_id)
+        assert "Upload-Message" not in send(client, address, 0, small_mp4_bytes()[:9]).headers
+        said.append(send(client, address, 9, small_mp4_bytes()[9:]).headers["Upload-Message"])
+
+    assert said[0] == "Video uploaded successfully"
+    assert "same file as before" in said[1]
+
+
 def test_the_first_bytes_may_come_with_the_beginning(client: FlaskClient, project_id: str) -> None:
     said = {**TUS, "Upload-Length": str(len(small_mp4_bytes())), "Upload-Metadata": metadata(project_id)}
 
@@ -475,3 +488,4 @@ def test_a_page_from_another_origin_may_do_all_of_it(client: FlaskClient, projec
 
     exposed = {name.strip() for name in head.headers["Access-Control-Expose-Headers"].split(",")}
     assert {"Location", "Upload-Offset", "Upload-Length", "Upload-Expires", "Tus-Resumable", "Tus-Max-Size"} <= exposed
+    assert "Upload-Message" in exposed

@@ -13,7 +13,7 @@ import pytest
 
 from projectapi import errors, speech
 from projectapi.protocols import Word
-from projectapi.speech import open_recogniser
+from projectapi.speech import open_recogniser, whisper_recogniser
 from projectapi.speech.pocketsphinx_recogniser import PocketSphinx
 from projectapi.speech.whisper_recogniser import Whisper
 from tests.media_samples import make_video
@@ -126,7 +126,8 @@ def test_whisper_that_was_chosen_and_is_not_there_is_not_replaced_unasked(
 def test_whispers_words_have_times_confidence_and_fillers(listener: Whisper, whisper: type[FakeModel], tmp_path: Path) -> None:
     done: list[float] = []
 
-    words = listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), duration=1.0, language="de-AT", report=done.append)
+    film = make_video(tmp_path / "film.mp4", seconds=1)
+    words = listener.transcribe(film, duration=1.0, language="de-AT", report=done.append)
 
     assert words == [Word("Äh,", 0.1, 0.4, 0.5, True), Word("guten", 0.5, 0.9, 0.9, False), Word("Tag.", 1.6, 2.0, 1.0, False)]
     assert whisper.asked == ["de"]
@@ -164,6 +165,31 @@ def test_who_gives_up_is_obeyed_between_two_segments(listener: Whisper, whisper:
 
     with pytest.raises(InterruptedError):
         listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), duration=1.0, language=None, report=stop)
+
+
+def test_what_takes_too_long_is_given_up_between_two_segments(
+    listener: Whisper, whisper: type[FakeModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whisper_recogniser, "listening_seconds", lambda duration: -duration)
+
+    with pytest.raises(errors.SpeechUnavailable, match="takes longer than the server may work"):
+        listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), duration=1.0, language=None, report=lambda done: None)
+
+
+def test_a_failure_in_the_middle_is_said_in_plain_words(
+    listener: Whisper, whisper: type[FakeModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: FakeModel, audio: str, **_: object) -> tuple[Iterator[SimpleNamespace], SimpleNamespace]:
+        def segments() -> Iterator[SimpleNamespace]:
+            yield SimpleNamespace(end=1.0, words=None)
+            raise RuntimeError("CUDA failed with error out of memory")
+
+        return segments(), SimpleNamespace(language="de", duration=2.0)
+
+    monkeypatch.setattr(FakeModel, "transcribe", fail)
+
+    with pytest.raises(errors.SpeechUnavailable):
+        listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), duration=1.0, language=None, report=lambda done: None)
 
 
 def test_listening_costs_a_server_nothing_before_it_is_asked_for() -> None:
