@@ -27,6 +27,7 @@ from projectapi.errors import (
     UploadLocked,
     UploadNotFound,
     UploadOffsetConflict,
+    UploadOvertaken,
     VideoTooLarge,
 )
 from projectapi.project import ProjectKey
@@ -38,6 +39,7 @@ blueprint = Blueprint("uploads", __name__, url_prefix="/media/uploads")
 
 _PROJECT = MediaForm()
 _LOST = (UploadNotFound, UploadExpired, UploadLocked)
+_APPENDING = (*UPLOADING, *_LOST, ChecksumMismatch, UnsupportedMediaType, UploadOffsetConflict, UploadOvertaken)
 _TOLD = ("Tus-Resumable", "Upload-Offset", "Upload-Expires", "Upload-Message")
 
 
@@ -68,7 +70,7 @@ def get_abilities(upload_id: str = "") -> Response:
     status=201,
     headers=("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Concat", "Upload-Checksum"),
     answer_headers=("Location", *_TOLD),
-    errors=(*UPLOADING, *_LOST, ChecksumMismatch),
+    errors=(*UPLOADING, *_LOST, ChecksumMismatch, UploadOvertaken),
 )
 def create_upload() -> Response:
     """Begin an upload, with its first bytes in the body if the client likes.
@@ -99,7 +101,7 @@ def create_upload() -> Response:
     answer={},
     headers=("Tus-Resumable",),
     answer_headers=(*_TOLD, "Upload-Length", "Upload-Metadata", "Upload-Concat"),
-    errors=(*_LOST, InvalidVideo),
+    errors=(*_LOST, InvalidVideo, UploadOvertaken),
 )
 def get_offset(upload_id: str) -> Response:
     """Say how many bytes are safely on the disk: from there the client goes on.
@@ -124,7 +126,7 @@ def get_offset(upload_id: str) -> Response:
     body=file_of(BODY_OF_BYTES),
     headers=("Tus-Resumable", "Upload-Offset", "Upload-Checksum"),
     answer_headers=_TOLD,
-    errors=(*UPLOADING, *_LOST, ChecksumMismatch, UnsupportedMediaType, UploadOffsetConflict),
+    errors=_APPENDING,
 )
 def append(upload_id: str) -> Response:
     """Take bytes in at `Upload-Offset`; the last ones make the upload the project's video, in place of the one it had."""
@@ -152,7 +154,7 @@ def end_upload(upload_id: str) -> Response:
     status=204,
     headers=("Tus-Resumable", "X-HTTP-Method-Override", "Upload-Offset", "Upload-Checksum"),
     answer_headers=_TOLD,
-    errors=(*UPLOADING, *_LOST, ChecksumMismatch, MethodNotAllowed, UnsupportedMediaType, UploadOffsetConflict),
+    errors=(*_APPENDING, MethodNotAllowed),
 )
 def call_by_override(upload_id: str) -> Response:
     """Do what `X-HTTP-Method-Override` says, for clients behind something that lets only GET and POST pass."""
@@ -221,8 +223,9 @@ def _store_if_whole(upload: ResumableUpload) -> str:
         return ""
     try:
         video = backend().videos.accept(upload.whole(), upload.plan.original_name)
-        message = record_video(ProjectKey(upload.plan.project_id, upload.plan.owner), video)
-    except (BadRequest, NotFound):
+        # It may have been left alone for a day; those that come in one request are not overtaken unseen.
+        message = record_video(ProjectKey(upload.plan.project_id, upload.plan.owner), video, begun_at=upload.begun_at)
+    except (BadRequest, NotFound, UploadOvertaken):
         upload.discard()
         raise
     upload.settle()

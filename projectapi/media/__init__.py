@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from projectapi import errors
@@ -96,6 +97,10 @@ class MediaRoom:
                 rotation=found.rotation,
                 duration=found.duration,
             )
+
+    def begun_at(self, video: Video) -> datetime | None:
+        """See `VideoFiles.begun_at`."""
+        return self.folder.begun_at(video)
 
     def discard(self, video: Video) -> None:
         """Delete all files of a video that no record names any more: original, thumbnail, trimmed versions."""

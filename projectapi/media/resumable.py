@@ -52,8 +52,12 @@ class ResumableVideo:
         self._folder = folder
         self._lifetime_seconds = lifetime_seconds
         self._sha256: str | None = None
-        if not self.is_stored:
-            self._drop_unchecked()
+        if self.is_stored:
+            return
+        if not (folder / _PART).exists():
+            # Moved away by an attempt to store it that was cut off, on a disk where a file has one name only.
+            raise errors.UploadNotFound
+        self._drop_unchecked()
 
     @property
     def is_stored(self) -> bool:
@@ -68,6 +72,11 @@ class ResumableVideo:
         with open(self._folder / _PART, "rb") as part, full_disk_reported():
             os.fsync(part.fileno())
             return os.fstat(part.fileno()).st_size
+
+    @property
+    def begun_at(self) -> datetime:
+        """See the protocol."""
+        return datetime.fromtimestamp(_changed_at(self._folder / _PLAN), UTC)
 
     @property
     def expires_at(self) -> datetime:
@@ -107,7 +116,7 @@ class ResumableVideo:
 
     def whole(self) -> WholeUpload:
         """See the protocol."""
-        return WholeUpload(self._folder / _PART, self._sha256)
+        return WholeUpload(self._folder / _PART, self._sha256, self.begun_at)
 
     def settle(self) -> None:
         """See the protocol."""
@@ -129,14 +138,23 @@ class ResumableVideo:
         if not are_the_same:
             # Who opens the upload next drops them, as after a kill.
             raise errors.ChecksumMismatch
-        (self._folder / _UNCHECKED).unlink()
+        self._unmark()
 
     def _drop_unchecked(self) -> None:
         """Go back to before the bytes that came with a checksum and were cut off before it could be compared."""
         mark = self._folder / _UNCHECKED
         if mark.exists():
-            os.truncate(self._folder / _PART, int(mark.read_text()))
-            mark.unlink()
+            with open(self._folder / _PART, "rb+") as part:
+                # A part with a second name is a stored video already, of which nothing may be cut off.
+                if os.fstat(part.fileno()).st_nlink == 1:
+                    part.truncate(int(mark.read_text()))
+                    os.fsync(part.fileno())
+            self._unmark()
+
+    def _unmark(self) -> None:
+        # Synced before the client hears of the bytes: a mark that came back with the power would drop them.
+        (self._folder / _UNCHECKED).unlink()
+        sync_folder(self._folder)
 
 
 class ResumableVideos:

@@ -28,9 +28,11 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from projectapi import errors
+from projectapi.media.identities import begun_at, new_identity
 from projectapi.media.incoming import ArrivedVideo, IncomingVideo, full_disk_reported, video_too_large
 from projectapi.project import FORM_OVERHEAD_BYTES, Video
 
@@ -121,7 +123,7 @@ class MediaFolder:
 
         Raises DiskFull; then neither is there.
         """
-        identity = uuid.uuid4()
+        identity = new_identity(part.begun_at)
         video_name = f"{VIDEOS}/{identity}{extension}"
         thumbnail_name = f"{THUMBNAILS}/thumb_{identity}.jpg" if thumbnail else None
         part.sync()
@@ -161,6 +163,10 @@ class MediaFolder:
     def trimmed_name(self, video: Video, request: str) -> str:
         """Return the name of the result of trimming `video` as `request` (64 hexadecimal digits) asks."""
         return f"{TRIMMED}/{_identity(video)}_{request}.mp4"
+
+    def begun_at(self, video: Video) -> datetime | None:
+        """Return when the upload of a video began, None for one that is stored since before names told that."""
+        return begun_at(_identity(video))
 
     def discard(self, video: Video) -> None:
         """Delete the files of a video that no record names any more; what is already gone does not matter."""
