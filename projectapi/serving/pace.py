@@ -40,7 +40,9 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]
         except BlockingIOError as error:
             # The system's word for the end of SO_RCVTIMEO.
             raise RequestTimedOut from error
-        self._waited_seconds += time.monotonic() - began
+        finally:
+            # A wait in vain counts too: uploads look up every other second, and then wait on.
+            self._waited_seconds += time.monotonic() - began
         self._received += len(data)
         if self._waited_seconds > GRACE_SECONDS and self._received < self._waited_seconds * BYTES_PER_SECOND_MIN:
             raise RequestTimedOut
