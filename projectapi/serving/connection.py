@@ -12,6 +12,7 @@ from typing import Any
 from gunicorn.http.body import ChunkedReader
 from gunicorn.workers.gthread import TConn
 
+from projectapi.serving.outlet import Outlet
 from projectapi.serving.pace import PacedUnreader
 
 STALLED_SECONDS = 30
@@ -36,7 +37,7 @@ class Connection(TConn):  # type: ignore[misc]
     """
 
     def __init__(
-        self, cfg: Any, client: socket.socket, address: Any, server: Any, let_go: Callable[[Connection], None]
+        self, cfg: Any, client: Outlet, address: Any, server: Any, let_go: Callable[[Connection], None]
     ) -> None:
         super().__init__(cfg, client, address, server)
         self.has_head = False
