@@ -102,6 +102,7 @@ class Outlet(socket.socket):
     def __init__(self, client: socket.socket, backlog: Backlog) -> None:
         super().__init__(fileno=client.detach())
         self.sent_bytes = 0
+        """How many bytes of the answer at hand have gone, into the kernel's buffer at least; whoever begins one sets it."""
         self._backlog = backlog
         self._counted = 0
         self._unsent: deque[_Bytes | _FilePart] = deque()
@@ -165,9 +166,9 @@ class Outlet(socket.socket):
         return True
 
     def _wait_for_client(self) -> None:
-        began, sent_before = time.monotonic(), self.sent_bytes
+        began = time.monotonic()
         while not self.push():
-            left = deadline_after(began, self.sent_bytes - sent_before) - time.monotonic()
+            left = deadline_after(began, self.sent_bytes) - time.monotonic()
             if left <= 0:
                 raise TimeoutError
             self._await_room(left)
