@@ -5,6 +5,9 @@ from __future__ import annotations
 import secrets
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
+
+from projectapi.project import Video
 
 _RANDOM_BITS = 80
 _VERSION, _VERSION_MASK = 0x7 << 76, 0xF << 76
@@ -15,6 +18,11 @@ def new_identity(begun_at: datetime) -> uuid.UUID:
     """Return a new name for a video whose upload began at this time, which it keeps to the millisecond."""
     drawn = secrets.randbits(_RANDOM_BITS) & ~(_VERSION_MASK | _VARIANT_MASK)
     return uuid.UUID(int=int(begun_at.timestamp() * 1000) << _RANDOM_BITS | _VERSION | _VARIANT | drawn)
+
+
+def identity_of(video: Video) -> str:
+    """Return what the names of all files of a video have in common."""
+    return Path(video.path).stem
 
 
 def begun_at(identity: str) -> datetime | None:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from projectapi import errors
 from projectapi.media.filmstrip import SHEET, layout, sheet_command
+from projectapi.media.identities import identity_of
 from projectapi.media.made_once import MadeOnce, Make
 from projectapi.media.picture_commands import FRAME, frame_commands
 from projectapi.media.sandbox import Limits, Sandbox, SandboxError, SandboxTimeout
@@ -140,4 +141,4 @@ class Looks(VideoLooks):
 
 
 def _name(video: Video, what: str) -> str:
-    return f"{LOOKS}/{Path(video.path).stem}_{what}"
+    return f"{LOOKS}/{identity_of(video)}_{what}"

@@ -14,7 +14,6 @@ Nothing is kept in memory or in the database, so any worker goes on where a kill
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -32,6 +31,7 @@ from typing import Any
 from projectapi import errors
 from projectapi.media.incoming import full_disk_reported
 from projectapi.media.storage import MediaFolder, sync_folder
+from projectapi.media.upload_lock import WANTED, upload_locked
 from projectapi.media.upload_places import UploadPlaces
 from projectapi.media.whole_upload import WholeUpload
 from projectapi.protocols import Checksum, UploadPlan
@@ -39,8 +39,7 @@ from projectapi.protocols import Checksum, UploadPlan
 UPLOADS = "uploads"
 
 _ID = re.compile(r"[0-9a-f]{32}")
-_PLAN, _PART, _UNCHECKED, _STORED, _WANTED = "upload.json", "part", "unchecked", "stored", "wanted"
-_LOCK_POLL_SECONDS = 0.05
+_PLAN, _PART, _UNCHECKED, _STORED = "upload.json", "part", "unchecked", "stored"
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -106,7 +105,7 @@ class ResumableVideo:
 
     def is_wanted_elsewhere(self) -> bool:
         """See the protocol."""
-        return (self._folder / _WANTED).exists()
+        return (self._folder / WANTED).exists()
 
     def chunks(self) -> Iterator[bytes]:
         """See the protocol."""
@@ -194,7 +193,7 @@ class ResumableVideos:
         if not _ID.fullmatch(upload_id):
             raise errors.UploadNotFound
         folder = self._folder.root / UPLOADS / upload_id
-        with _locked(folder, self._lock_wait_seconds):
+        with upload_locked(folder, self._lock_wait_seconds):
             upload = ResumableVideo(folder, _plan_in(folder), self._lifetime_seconds)
             if upload.expires_at <= datetime.now(UTC):
                 upload.discard()
@@ -208,44 +207,13 @@ class ResumableVideos:
         for folder in sorted((self._folder.root / UPLOADS).glob("*")):
             if not _ID.fullmatch(folder.name) or folder.is_symlink():
                 continue
-            with suppress(errors.UploadNotFound, errors.UploadLocked), _locked(folder, 0):
+            with suppress(errors.UploadNotFound, errors.UploadLocked), upload_locked(folder, 0):
                 if max(_changed_at(path) for path in (folder, folder / _PART)) > oldest:
                     continue
                 swept.append(f"{UPLOADS}/{folder.name}")
                 if not dry_run:
                     _remove(folder)
         return swept
-
-
-@contextmanager
-def _locked(folder: Path, wait_seconds: float) -> Iterator[None]:
-    """Hold the lock of an upload's folder. Raises UploadNotFound, UploadLocked."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise errors.UploadNotFound from error
-    try:
-        _take(descriptor, folder / _WANTED, wait_seconds)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _take(descriptor: int, wanted: Path, wait_seconds: float) -> None:
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() >= deadline:
-                raise errors.UploadLocked from error
-            # On a full disk nobody is asked to make way, and that is all.
-            with suppress(OSError):
-                wanted.touch()
-            time.sleep(_LOCK_POLL_SECONDS)
-        else:
-            wanted.unlink(missing_ok=True)
-            return
 
 
 def _plan_in(folder: Path) -> UploadPlan:

@@ -75,10 +75,9 @@ class Sandbox:
         self._wait_seconds = wait_seconds
 
     @contextmanager
-    def place(self, wait_seconds: float | None = None) -> Iterator[None]:
+    def place(self) -> Iterator[None]:
         """Hold one of the places for runs. Raises MediaBusy when none gets free in time."""
-        wait = self._wait_seconds if wait_seconds is None else min(wait_seconds, self._wait_seconds)
-        if not self._slots.acquire(timeout=max(wait, 0)):
+        if not self._slots.acquire(timeout=self._wait_seconds):
             raise errors.MediaBusy
         try:
             yield

@@ -32,7 +32,7 @@ from datetime import datetime
 from pathlib import Path
 
 from projectapi import errors
-from projectapi.media.identities import begun_at, new_identity
+from projectapi.media.identities import begun_at, identity_of, new_identity
 from projectapi.media.incoming import ArrivedVideo, IncomingVideo, full_disk_reported, video_too_large
 from projectapi.project import FORM_OVERHEAD_BYTES, Video
 
@@ -160,20 +160,28 @@ class MediaFolder:
                 file.writelines(chunks)
             self.publish(finished, name)
 
+    def is_made(self, name: str) -> bool:
+        """Tell whether a file that can be made again is there; a sweep goes by age, and what is asked for stays young."""
+        try:
+            os.utime(self.root / name)
+        except FileNotFoundError:
+            return False
+        return True
+
     def trimmed_name(self, video: Video, request: str) -> str:
         """Return the name of the result of trimming `video` as `request` (64 hexadecimal digits) asks."""
-        return f"{TRIMMED}/{_identity(video)}_{request}.mp4"
+        return f"{TRIMMED}/{identity_of(video)}_{request}.mp4"
 
     def begun_at(self, video: Video) -> datetime | None:
         """Return when the upload of a video began, None for one that is stored since before names told that."""
-        return begun_at(_identity(video))
+        return begun_at(identity_of(video))
 
     def discard(self, video: Video) -> None:
         """Delete the files of a video that no record names any more; what is already gone does not matter."""
         self._remove(video.path, video.thumbnail_path)
-        for path in (self.root / TRIMMED).glob(f"{_identity(video)}_*.mp4"):
+        for path in (self.root / TRIMMED).glob(f"{identity_of(video)}_*.mp4"):
             path.unlink(missing_ok=True)
-        for path in (self.root / LOOKS).glob(f"{_identity(video)}_*"):
+        for path in (self.root / LOOKS).glob(f"{identity_of(video)}_*"):
             path.unlink(missing_ok=True)
 
     def resolve(self, relative: str) -> Path:
@@ -247,7 +255,3 @@ def sync_folder(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _identity(video: Video) -> str:
-    return Path(video.path).stem

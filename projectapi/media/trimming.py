@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,10 +90,7 @@ class Trimmer:
         """Return the result if there is nothing to make, or if an earlier request made it."""
         if isinstance(plan, Trimmed):
             return plan
-        try:
-            # The age decides when results are swept: those still asked for stay young.
-            os.utime(self._folder.root / plan.name)
-        except FileNotFoundError:
+        if not self._folder.is_made(plan.name):
             return None
         return Trimmed(plan.name, float(plan.frames / plan.rate))
 
