@@ -51,6 +51,7 @@ class ResumableVideo:
         self._folder = folder
         self._lifetime_seconds = lifetime_seconds
         self._sha256: str | None = None
+        self._safe_bytes: int | None = None
         if self.is_stored:
             return
         if not (folder / _PART).exists():
@@ -68,9 +69,12 @@ class ResumableVideo:
         """See the protocol; what a request that was killed had written is made safe before it is counted."""
         if self.is_stored:
             return self.plan.length
-        with open(self._folder / _PART, "rb") as part, full_disk_reported():
-            os.fsync(part.fileno())
-            return os.fstat(part.fileno()).st_size
+        # Who holds the upload is the only one that writes to it: what is safe is found out once.
+        if self._safe_bytes is None:
+            with open(self._folder / _PART, "rb") as part, full_disk_reported():
+                os.fsync(part.fileno())
+                self._safe_bytes = os.fstat(part.fileno()).st_size
+        return self._safe_bytes
 
     @property
     def begun_at(self) -> datetime:
@@ -97,7 +101,9 @@ class ResumableVideo:
                         if digest is not None:
                             digest.update(chunk)
             finally:
+                self._safe_bytes = None
                 os.fsync(part.fileno())
+            self._safe_bytes = os.fstat(part.fileno()).st_size
         if checksum is not None and checked is not None:
             self._check(checked.digest() == checksum.digest)
         if start == 0:

@@ -133,6 +133,21 @@ def test_an_upload_that_was_moved_to_be_stored_and_then_forgotten_is_not_found(
         pass
 
 
+def test_bytes_are_made_safe_once_however_often_they_are_counted(
+    uploads: ResumableVideos, begun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    really_sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(descriptor) or really_sync(descriptor))
+
+    with uploads.open(begun) as upload:
+        assert [upload.offset for _ in range(3)] == [0] * 3
+        assert len(synced) == 1
+        upload.append([b"0123"])
+        assert [upload.offset for _ in range(3)] == [4] * 3
+        assert len(synced) == 2
+
+
 def test_a_whole_upload_keeps_its_bytes_until_it_is_settled(folder: MediaFolder, uploads: ResumableVideos, begun: str) -> None:
     with uploads.open(begun) as upload:
         upload.append([b"0123456789"])
