@@ -147,6 +147,14 @@ class Outlet(socket.socket):
         super().close()
 
     def _leave(self, part: _Bytes | _FilePart) -> None:
+        try:
+            self._send_or_keep(part)
+        except BaseException:
+            # Nobody may send on: behind the number of a file that was not kept another one may be open soon.
+            self._forget()
+            raise
+
+    def _send_or_keep(self, part: _Bytes | _FilePart) -> None:
         is_first = not self._unsent
         self._unsent.append(part)
         if self._is_empty_before(time.monotonic() + (PATIENCE_SECONDS if is_first else 0)):

@@ -107,6 +107,19 @@ def test_what_there_is_no_room_for_is_waited_for_by_a_thread_and_not_for_ever(en
 
     with pytest.raises(TimeoutError):
         ends.outlet.sendall(LARGE)
+    ends.backlog.give_back(ROOM - 1)
+    assert is_all_free(ends.backlog)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_of_a_file_that_was_given_up_nothing_is_sent_once_its_number_is_that_of_another(ends: Ends, film: Path) -> None:
+    ends.outlet.sendall(LARGE)
+    ends.outlet.sendall(LARGE[:1])
+
+    with film.open("rb") as file, pytest.raises(TimeoutError):
+        ends.outlet.sendfile(file)
+
+    assert not ends.outlet.has_unsent
 
 
 @pytest.mark.usefixtures("hasty")
