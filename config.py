@@ -279,6 +279,13 @@ class Config:
         4,
         "Uploads that a worker process receives at once; more are asked to come back (503). Each holds one of `WEB_THREADS`.",
     )
+    disk_reserve_bytes: int = _setting(
+        "DISK_RESERVE_BYTES",
+        _integer(0, 2**40),
+        64 * 2**20,
+        "What uploads, cuts and all else that is made of videos leave free on the disk under `MEDIA_DIR`, in bytes (64 MiB); "
+        "what does not fit beside it is refused before it begins (507).",
+    )
     upload_lifetime_hours: int = _setting(
         "UPLOAD_LIFETIME_HOURS",
         _integer(1, 10_000),

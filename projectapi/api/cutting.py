@@ -60,7 +60,7 @@ def remove_fillers() -> Response:
 @blueprint.post("/transcribe")
 @documented(
     body=form_of(MediaForm),
-    errors=(*NO_VIDEO, SpeechUnavailable, StillListening, MediaBusy, JobInterrupted, JobCancelled),
+    errors=(*NO_VIDEO, SpeechUnavailable, StillListening, MediaBusy, DiskFull, JobInterrupted, JobCancelled),
     **or_a_job(WordsAnswer),
 )
 def transcribe() -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from mimetypes import guess_type
 from typing import cast
 
@@ -27,6 +28,7 @@ from projectapi.errors import (
     ProjectNotFound,
     ThumbnailNotFound,
     UploadIncomplete,
+    UploadOvertaken,
     VideoLost,
     VideoNotFound,
     VideoTooLarge,
@@ -65,21 +67,19 @@ def upload_video() -> Response:
         # Before the costly work, and before anything of the project's is touched.
         backend().projects.get_summary(key)
         video = videos.accept(part, file.filename)
-    replaced = record_video(key, video)
-    data = {"project_id": key.id, "file_path": video.path, "duration": video.duration}
-    return success(data, upload_message(video, replaced))
+    message = record_video(key, video)
+    return success({"project_id": key.id, "file_path": video.path, "duration": video.duration}, message)
 
 
-def upload_message(video: Video, replaced: Video | None) -> str:
-    """Say that a video has arrived, and when it is the one that the project had, that everything fits it as before."""
-    if replaced is None or replaced.sha256 != video.sha256:
-        return "Video uploaded successfully"
-    return "Video uploaded successfully. It is the same file as before: the project's timeline fits it as it was."
+def record_video(key: ProjectKey, video: Video, *, begun_at: datetime | None = None) -> str:
+    """Make a stored file the project's video, and return the sentence that says so; only then may the files of the old one go.
 
-
-def record_video(key: ProjectKey, video: Video) -> Video | None:
-    """Make a stored file the project's video and return the one before; only then may the files of that go."""
+    It also says when that is the file that the project had, so that everything fits it as before. Raises UploadOvertaken when
+    the upload of the one that it has began after `begun_at`, if that is given.
+    """
     try:
+        if begun_at is not None:
+            _refuse_overtaken(key, begun_at)
         replaced = backend().projects.set_video(key, video)
     except OutcomeUnknown:
         # The record may name the new file: it stays, and a sweep removes it if nothing refers to it.
@@ -93,7 +93,16 @@ def record_video(key: ProjectKey, video: Video) -> Video | None:
         except OSError:
             # The new video is recorded; what is left of the old one is the sweep's business.
             log.warning("the files of a replaced video could not be deleted", exc_info=True)
-    return replaced
+    if replaced is None or replaced.sha256 != video.sha256:
+        return "Video uploaded successfully"
+    return "Video uploaded successfully. It is the same file as before: the project's timeline fits it as it was."
+
+
+def _refuse_overtaken(key: ProjectKey, begun_at: datetime) -> None:
+    current = backend().projects.get_summary(key).video
+    later = backend().videos.begun_at(current) if current else None
+    if later is not None and later > begun_at:
+        raise UploadOvertaken
 
 
 @blueprint.get("/media/<project_id>/thumbnail")

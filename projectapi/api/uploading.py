@@ -17,8 +17,9 @@ from projectapi.errors import UploadIncomplete
 from projectapi.project import FORM_OVERHEAD_BYTES
 from projectapi.protocols import IncomingFile
 
-_CHUNK_BYTES = 64 * 1024
-"""So much takes the slowest client that is borne (`serving.pace`) less than the time of silence."""
+_CHUNK_BYTES, _SLOW_CHUNK_BYTES = 64 * 1024, 1024
+"""How much is read at a time, and how much of a slow client: of a read that breaks off nothing is left."""
+_QUICK_SECONDS = 0.1
 _LOOK_UP_SECONDS = 2.0
 _SILENCE_SECONDS = 60.0
 
@@ -44,8 +45,9 @@ class UploadRequest(Request):
 def body_chunks(gives_way: Callable[[], bool] = bool) -> Iterator[bytes]:
     """Yield the request's body as it comes, whatever its size, 64 KiB at most at a time.
 
-    Raises UploadIncomplete when fewer bytes come than were announced, when nothing comes for a minute, and as soon as nothing
-    comes for two seconds while `gives_way` says that somebody else waits: a client that lost its network cannot say goodbye.
+    Raises UploadIncomplete when fewer bytes come than were announced, when nothing comes for a minute, when far too little
+    comes for long (`serving.pace`), and as soon as nothing comes for two seconds while `gives_way` says that somebody else
+    waits: a client that lost its network cannot say goodbye.
     A body in chunks, without a length, never gives way.
     """
     stream = get_input_stream(request.environ)
@@ -53,7 +55,7 @@ def body_chunks(gives_way: Callable[[], bool] = bool) -> Iterator[bytes]:
     # gunicorn's reader of chunks is over after its first time-out: to look up and read on would take a half for the whole.
     is_chunked = request.content_length is None
     with _socket_waiting(_SILENCE_SECONDS if is_chunked else _LOOK_UP_SECONDS):
-        while data := _next_chunk(stream, _always if is_chunked else gives_way):
+        for data in _chunks(stream, _always if is_chunked else gives_way):
             received += len(data)
             yield data
     # gunicorn ends the body quietly where the connection ended.
@@ -65,11 +67,23 @@ def _always() -> bool:
     return True
 
 
-def _next_chunk(stream: IO[bytes], gives_way: Callable[[], bool]) -> bytes:
+def _chunks(stream: IO[bytes], gives_way: Callable[[], bool]) -> Iterator[bytes]:
+    size = _SLOW_CHUNK_BYTES
+    while True:
+        began = time.monotonic()
+        data = _next_chunk(stream, size, gives_way)
+        if not data:
+            return
+        is_quick = time.monotonic() - began < _QUICK_SECONDS
+        size = min(2 * size, _CHUNK_BYTES) if is_quick else _SLOW_CHUNK_BYTES
+        yield data
+
+
+def _next_chunk(stream: IO[bytes], size: int, gives_way: Callable[[], bool]) -> bytes:
     silent_since = time.monotonic()
     while True:
         try:
-            return stream.read(_CHUNK_BYTES)
+            return stream.read(size)
         except TimeoutError as error:
             if gives_way() or time.monotonic() - silent_since > _SILENCE_SECONDS:
                 raise UploadIncomplete from error

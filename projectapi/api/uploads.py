@@ -27,6 +27,7 @@ from projectapi.errors import (
     UploadLocked,
     UploadNotFound,
     UploadOffsetConflict,
+    UploadOvertaken,
     VideoTooLarge,
 )
 from projectapi.project import ProjectKey
@@ -38,7 +39,8 @@ blueprint = Blueprint("uploads", __name__, url_prefix="/media/uploads")
 
 _PROJECT = MediaForm()
 _LOST = (UploadNotFound, UploadExpired, UploadLocked)
-_TOLD = ("Tus-Resumable", "Upload-Offset", "Upload-Expires")
+_APPENDING = (*UPLOADING, *_LOST, ChecksumMismatch, UnsupportedMediaType, UploadOffsetConflict, UploadOvertaken)
+_TOLD = ("Tus-Resumable", "Upload-Offset", "Upload-Expires", "Upload-Message")
 
 
 @blueprint.before_request
@@ -67,8 +69,8 @@ def get_abilities(upload_id: str = "") -> Response:
     answer={},
     status=201,
     headers=("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Concat", "Upload-Checksum"),
-    answer_headers=("Location", "Tus-Resumable", "Upload-Offset", "Upload-Expires"),
-    errors=(*UPLOADING, *_LOST, ChecksumMismatch),
+    answer_headers=("Location", *_TOLD),
+    errors=(*UPLOADING, *_LOST, ChecksumMismatch, UploadOvertaken),
 )
 def create_upload() -> Response:
     """Begin an upload, with its first bytes in the body if the client likes.
@@ -88,10 +90,10 @@ def create_upload() -> Response:
                 upload.append(chain.from_iterable(part.chunks() for part in parts))
             elif request.mimetype == BODY_OF_BYTES:
                 _receive(upload)
-            _store_if_whole(upload)
+            message = _store_if_whole(upload)
         for part in parts:
             part.discard()
-        return _told(upload, 201, Location=url_for("uploads.append", upload_id=upload_id))
+        return _told(upload, 201, message, Location=url_for("uploads.append", upload_id=upload_id))
 
 
 @blueprint.route("/<upload_id>", methods=["HEAD"])
@@ -99,7 +101,7 @@ def create_upload() -> Response:
     answer={},
     headers=("Tus-Resumable",),
     answer_headers=(*_TOLD, "Upload-Length", "Upload-Metadata", "Upload-Concat"),
-    errors=(*_LOST, InvalidVideo),
+    errors=(*_LOST, InvalidVideo, UploadOvertaken),
 )
 def get_offset(upload_id: str) -> Response:
     """Say how many bytes are safely on the disk: from there the client goes on.
@@ -108,13 +110,13 @@ def get_offset(upload_id: str) -> Response:
     """
     with _held(upload_id) as upload:
         try:
-            _store_if_whole(upload)
+            message = _store_if_whole(upload)
         except (Unavailable, DiskFull) as error:
             # To any other error the well-known clients answer by sending everything again.
             raise UploadLocked from error
         plan = upload.plan
         said = {"Upload_Metadata": plan.metadata, "Upload_Concat": plan.concatenation}
-        return _told(upload, 200, Upload_Length=str(plan.length), **said)
+        return _told(upload, 200, message, Upload_Length=str(plan.length), **said)
 
 
 @blueprint.patch("/<upload_id>")
@@ -124,7 +126,7 @@ def get_offset(upload_id: str) -> Response:
     body=file_of(BODY_OF_BYTES),
     headers=("Tus-Resumable", "Upload-Offset", "Upload-Checksum"),
     answer_headers=_TOLD,
-    errors=(*UPLOADING, *_LOST, ChecksumMismatch, UnsupportedMediaType, UploadOffsetConflict),
+    errors=_APPENDING,
 )
 def append(upload_id: str) -> Response:
     """Take bytes in at `Upload-Offset`; the last ones make the upload the project's video, in place of the one it had."""
@@ -134,8 +136,7 @@ def append(upload_id: str) -> Response:
         if tus.number("Upload-Offset") != upload.offset:
             raise UploadOffsetConflict(headers={"Upload-Offset": str(upload.offset)})
         _receive(upload)
-        _store_if_whole(upload)
-        return _told(upload, 204)
+        return _told(upload, 204, _store_if_whole(upload))
 
 
 @blueprint.delete("/<upload_id>")
@@ -153,7 +154,7 @@ def end_upload(upload_id: str) -> Response:
     status=204,
     headers=("Tus-Resumable", "X-HTTP-Method-Override", "Upload-Offset", "Upload-Checksum"),
     answer_headers=_TOLD,
-    errors=(*UPLOADING, *_LOST, ChecksumMismatch, MethodNotAllowed, UnsupportedMediaType, UploadOffsetConflict),
+    errors=(*_APPENDING, MethodNotAllowed),
 )
 def call_by_override(upload_id: str) -> Response:
     """Do what `X-HTTP-Method-Override` says, for clients behind something that lets only GET and POST pass."""
@@ -216,21 +217,23 @@ def _receive(upload: ResumableUpload) -> None:
         upload.append(body_chunks(upload.is_wanted_elsewhere), checksum)
 
 
-def _store_if_whole(upload: ResumableUpload) -> None:
-    """Make the upload the project's video if all of it is there; what can never become one is dropped."""
+def _store_if_whole(upload: ResumableUpload) -> str:
+    """Make the upload the project's video if all of it is there, and say so; what can never become one is dropped."""
     if upload.plan.is_partial or upload.is_stored or upload.offset < upload.plan.length:
-        return
+        return ""
     try:
         video = backend().videos.accept(upload.whole(), upload.plan.original_name)
-        record_video(ProjectKey(upload.plan.project_id, upload.plan.owner), video)
-    except (BadRequest, NotFound):
+        # It may have been left alone for a day; those that come in one request are not overtaken unseen.
+        message = record_video(ProjectKey(upload.plan.project_id, upload.plan.owner), video, begun_at=upload.begun_at)
+    except (BadRequest, NotFound, UploadOvertaken):
         upload.discard()
         raise
     upload.settle()
+    return message
 
 
-def _told(upload: ResumableUpload, status: int, **headers: str) -> Response:
+def _told(upload: ResumableUpload, status: int, message: str, **headers: str) -> Response:
     offset = upload.offset
     said = tus.progress(offset, upload.expires_at, is_whole=offset == upload.plan.length)
-    named = {name.replace("_", "-"): value for name, value in headers.items() if value}
+    named = {name.replace("_", "-"): value for name, value in {**headers, "Upload_Message": message}.items() if value}
     return Response(status=status, headers={**said, **named})

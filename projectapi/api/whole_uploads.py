@@ -39,9 +39,8 @@ def put_video(project_id: str) -> Response:
         for data in body_chunks():
             part.write(data)
         video = backend().videos.accept(part, _file_name())
-    record_video(key, video)
-    data_sent = {"project_id": key.id, "file_path": video.path, "duration": video.duration}
-    return success(data_sent, "Video uploaded successfully")
+    message = record_video(key, video)
+    return success({"project_id": key.id, "file_path": video.path, "duration": video.duration}, message)
 
 
 def _refuse_what_is_no_video() -> None:

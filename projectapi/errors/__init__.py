@@ -28,6 +28,7 @@ film editor understands. One file per subject; the tree::
     │   ├── JobCancelled                409  job_cancelled
     │   └── UploadOffsetConflict        409  upload_offset_conflict
     ├── UploadExpired                   410  upload_expired
+    ├── UploadOvertaken                 410  upload_overtaken
     ├── PreconditionFailed              412  precondition_failed
     │   └── UnknownTusVersion           412  unknown_tus_version
     ├── BodyTooLarge                    413  body_too_large

@@ -18,6 +18,15 @@ class UploadExpired(ProjectApiError, code="upload_expired", status=410):
     sentence = "This upload was left unfinished for too long and is gone. Please begin it again."
 
 
+class UploadOvertaken(ProjectApiError, code="upload_overtaken", status=410):
+    """While the resumable upload was on its way, a video whose upload began later became the project's."""
+
+    sentence = (
+        "A video whose upload was begun after this one has become the project's in the meantime, and stays. If you want this "
+        "one in its place, please upload it again."
+    )
+
+
 class UploadLocked(ProjectApiError, code="upload_locked", status=423):
     """Another request is at work on this resumable upload; ``Retry-After`` (seconds) says when to try again."""
 

@@ -52,6 +52,6 @@ class RangeNotSatisfiable(ProjectApiError, code="range_not_satisfiable", status=
 
 
 class DiskFull(ProjectApiError, code="disk_full", status=507):
-    """The media disk has no room for the file; nothing of it was kept."""
+    """The media disk has no room for an upload, or for what was to be made of a video; nothing of it was kept."""
 
-    sentence = "The server's disk is full, so the video was not stored. What was there before is untouched."
+    sentence = "The server's disk is full, so nothing new was stored. What was there before is untouched."

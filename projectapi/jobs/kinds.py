@@ -100,7 +100,8 @@ class Transcribing:
             raise SpeechUnavailable
         started, video = time.monotonic(), request.video
         language = request.arguments.get("language")
-        words = self._recogniser.transcribe(self._videos.path_of(video), language=language, report=report)
+        media = self._videos.path_of(video)
+        words = self._recogniser.transcribe(media, duration=video.duration, language=language, report=report)
         speech = RecognisedSpeech(
             words=[asdict(word) for word in words],
             language=language,

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from projectapi import errors
@@ -43,13 +44,14 @@ class MediaRoom:
         root: Path,
         max_upload_bytes: int,
         *,
+        reserve_bytes: int = 0,
         uploads_at_once: int = 4,
         upload_lifetime_seconds: float = 24 * 3600.0,
         inspections_at_once: int = 2,
         inspection_wait_seconds: float = 20.0,
         trim_run_seconds: float = RUN_SECONDS,
     ) -> None:
-        self.folder = MediaFolder(root, max_upload_bytes)
+        self.folder = MediaFolder(root, max_upload_bytes, reserve_bytes=reserve_bytes)
         self._places = UploadPlaces(uploads_at_once)
         self.resumable = ResumableVideos(self.folder, self._places, lifetime_seconds=upload_lifetime_seconds)
         # Who waits for an inspection has uploaded a whole video already and would have to do it again. Cuts are jobs, which
@@ -95,6 +97,10 @@ class MediaRoom:
                 rotation=found.rotation,
                 duration=found.duration,
             )
+
+    def begun_at(self, video: Video) -> datetime | None:
+        """See `VideoFiles.begun_at`."""
+        return self.folder.begun_at(video)
 
     def discard(self, video: Video) -> None:
         """Delete all files of a video that no record names any more: original, thumbnail, trimmed versions."""

@@ -17,9 +17,9 @@ class DiskCheck:
     name = "disk"
     when_silent = Finding(State.DEGRADED, {}, _ADVICE)
 
-    def __init__(self, folder: Path, max_upload_bytes: int) -> None:
+    def __init__(self, folder: Path, wanted_bytes: int) -> None:
         self._folder = folder
-        self._max_upload_bytes = max_upload_bytes
+        self._wanted_bytes = wanted_bytes
 
     def look(self) -> Finding:
         """See `Check.look`."""
@@ -28,6 +28,6 @@ class DiskCheck:
         free = shutil.disk_usage(folder).free
         writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
         facts = {"free_bytes": free, "writable": writable}
-        if writable and free >= self._max_upload_bytes:
+        if writable and free >= self._wanted_bytes:
             return Finding(State.HEALTHY, facts)
         return Finding(State.DEGRADED, facts, _ADVICE)

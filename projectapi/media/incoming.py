@@ -8,6 +8,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -46,6 +47,8 @@ class ArrivedVideo(Protocol):
     """A whole file that is not yet in its place; leaving its ``with`` block deletes it if it is nobody's any more."""
 
     @property
+    def begun_at(self) -> datetime: ...
+    @property
     def path(self) -> Path: ...
     @property
     def bytes(self) -> int: ...
@@ -69,6 +72,7 @@ class IncomingVideo(io.RawIOBase):
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         super().__init__()
+        self.begun_at = datetime.now(UTC)
         self.path = path
         self.bytes = 0
         self._max_bytes = max_bytes

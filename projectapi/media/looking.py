@@ -20,6 +20,7 @@ from pathlib import Path
 
 from projectapi import errors
 from projectapi.media.filmstrip import SHEET, layout, sheet_command
+from projectapi.media.identities import identity_of
 from projectapi.media.made_once import MadeOnce, Make
 from projectapi.media.picture_commands import FRAME, frame_commands
 from projectapi.media.sandbox import Limits, Sandbox, SandboxError, SandboxTimeout
@@ -57,9 +58,7 @@ class Looks(VideoLooks):
         """See `VideoLooks.frame_at`; times are taken to a hundredth of a second."""
         hundredths = round(min(seconds, video.duration) * 100)
         name = _name(video, f"frame_{hundredths}.jpg")
-        path = self._look(self._frames, video, name, partial(self._make_frame, video, hundredths / 100), _FRAME_WAIT_SECONDS)
-        self._drop_frames(video)
-        return path
+        return self._look(self._frames, video, name, partial(self._make_frame, video, hundredths / 100), _FRAME_WAIT_SECONDS)
 
     def filmstrip_of(self, video: Video) -> Filmstrip:
         """See `VideoLooks.filmstrip_of`."""
@@ -97,6 +96,7 @@ class Looks(VideoLooks):
         for command in frame_commands(video, seconds):
             self._run(command, video, scratch)
             if picture.is_file() and picture.stat().st_size > 0:
+                self._make_room_for_frame(video)
                 return picture
         _log.error("no picture of %s was found at %.2f s", video.path, seconds)
         raise errors.ProjectApiError(_FAILED)
@@ -130,14 +130,15 @@ class Looks(VideoLooks):
             _log.error("looking at %s failed: %s", video.path, error)
             raise errors.ProjectApiError(_FAILED) from error
 
-    def _drop_frames(self, video: Video) -> None:
-        """Keep the frames that were asked for last."""
+    def _make_room_for_frame(self, video: Video) -> None:
+        """Keep the frames that were asked for last, so that there are not too many with one more."""
         frames = list((self._folder.root / LOOKS).glob(_name(video, "frame_*.jpg").removeprefix(f"{LOOKS}/")))
-        if len(frames) > _FRAMES_MAX:
+        excess = len(frames) + 1 - _FRAMES_MAX
+        if excess > 0:
             with suppress(FileNotFoundError):
-                for path in sorted(frames, key=lambda path: path.stat().st_mtime)[:-_FRAMES_MAX]:
+                for path in sorted(frames, key=lambda path: path.stat().st_mtime)[:excess]:
                     path.unlink(missing_ok=True)
 
 
 def _name(video: Video, what: str) -> str:
-    return f"{LOOKS}/{Path(video.path).stem}_{what}"
+    return f"{LOOKS}/{identity_of(video)}_{what}"

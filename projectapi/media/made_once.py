@@ -37,14 +37,13 @@ class MadeOnce:
 
         Raises what `make` raises, and MediaBusy when it is not there after `wait_seconds`.
         """
-        path = self._folder.root / name
         deadline = time.monotonic() + wait_seconds
-        if not _is_used_again(path):
+        if not self._folder.is_made(name):
             try:
                 self._flight(name, make, deadline).result(max(0, deadline - time.monotonic()))
             except WaitTimeout as error:
                 raise errors.MediaBusy(_STILL_MADE) from error
-        return path
+        return self._folder.root / name
 
     def _flight(self, name: str, make: Make, deadline: float) -> Future[None]:
         with self._changed:
@@ -75,9 +74,10 @@ class MadeOnce:
             flight.set_exception(failure)
 
     def _make(self, name: str, make: Make) -> None:
-        with self._alone(name), self._folder.work_folder() as scratch:
+        # All that is made here is small beside the reserve.
+        with self._folder.work_folder(expected_bytes=0) as scratch, self._alone(name):
             # Another process may have been quicker.
-            if not _is_used_again(self._folder.root / name):
+            if not self._folder.is_made(name):
                 self._folder.publish(make(scratch), name)
 
     @contextmanager
@@ -106,12 +106,3 @@ class MadeOnce:
                 time.sleep(_POLL_SECONDS)
             else:
                 return
-
-
-def _is_used_again(path: Path) -> bool:
-    try:
-        # The age decides when a file is swept: those still asked for stay young.
-        os.utime(path)
-    except FileNotFoundError:
-        return False
-    return True

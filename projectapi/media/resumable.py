@@ -14,7 +14,6 @@ Nothing is kept in memory or in the database, so any worker goes on where a kill
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -32,6 +31,7 @@ from typing import Any
 from projectapi import errors
 from projectapi.media.incoming import full_disk_reported
 from projectapi.media.storage import MediaFolder, sync_folder
+from projectapi.media.upload_lock import WANTED, upload_locked
 from projectapi.media.upload_places import UploadPlaces
 from projectapi.media.whole_upload import WholeUpload
 from projectapi.protocols import Checksum, UploadPlan
@@ -39,8 +39,7 @@ from projectapi.protocols import Checksum, UploadPlan
 UPLOADS = "uploads"
 
 _ID = re.compile(r"[0-9a-f]{32}")
-_PLAN, _PART, _UNCHECKED, _STORED, _WANTED = "upload.json", "part", "unchecked", "stored", "wanted"
-_LOCK_POLL_SECONDS = 0.05
+_PLAN, _PART, _UNCHECKED, _STORED = "upload.json", "part", "unchecked", "stored"
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -52,8 +51,13 @@ class ResumableVideo:
         self._folder = folder
         self._lifetime_seconds = lifetime_seconds
         self._sha256: str | None = None
-        if not self.is_stored:
-            self._drop_unchecked()
+        self._safe_bytes: int | None = None
+        if self.is_stored:
+            return
+        if not (folder / _PART).exists():
+            # Moved away by an attempt to store it that was cut off, on a disk where a file has one name only.
+            raise errors.UploadNotFound
+        self._drop_unchecked()
 
     @property
     def is_stored(self) -> bool:
@@ -65,9 +69,17 @@ class ResumableVideo:
         """See the protocol; what a request that was killed had written is made safe before it is counted."""
         if self.is_stored:
             return self.plan.length
-        with open(self._folder / _PART, "rb") as part, full_disk_reported():
-            os.fsync(part.fileno())
-            return os.fstat(part.fileno()).st_size
+        # Who holds the upload is the only one that writes to it: what is safe is found out once.
+        if self._safe_bytes is None:
+            with open(self._folder / _PART, "rb") as part, full_disk_reported():
+                os.fsync(part.fileno())
+                self._safe_bytes = os.fstat(part.fileno()).st_size
+        return self._safe_bytes
+
+    @property
+    def begun_at(self) -> datetime:
+        """See the protocol."""
+        return datetime.fromtimestamp(_changed_at(self._folder / _PLAN), UTC)
 
     @property
     def expires_at(self) -> datetime:
@@ -89,7 +101,9 @@ class ResumableVideo:
                         if digest is not None:
                             digest.update(chunk)
             finally:
+                self._safe_bytes = None
                 os.fsync(part.fileno())
+            self._safe_bytes = os.fstat(part.fileno()).st_size
         if checksum is not None and checked is not None:
             self._check(checked.digest() == checksum.digest)
         if start == 0:
@@ -97,7 +111,7 @@ class ResumableVideo:
 
     def is_wanted_elsewhere(self) -> bool:
         """See the protocol."""
-        return (self._folder / _WANTED).exists()
+        return (self._folder / WANTED).exists()
 
     def chunks(self) -> Iterator[bytes]:
         """See the protocol."""
@@ -107,7 +121,7 @@ class ResumableVideo:
 
     def whole(self) -> WholeUpload:
         """See the protocol."""
-        return WholeUpload(self._folder / _PART, self._sha256)
+        return WholeUpload(self._folder / _PART, self._sha256, self.begun_at)
 
     def settle(self) -> None:
         """See the protocol."""
@@ -129,14 +143,23 @@ class ResumableVideo:
         if not are_the_same:
             # Who opens the upload next drops them, as after a kill.
             raise errors.ChecksumMismatch
-        (self._folder / _UNCHECKED).unlink()
+        self._unmark()
 
     def _drop_unchecked(self) -> None:
         """Go back to before the bytes that came with a checksum and were cut off before it could be compared."""
         mark = self._folder / _UNCHECKED
         if mark.exists():
-            os.truncate(self._folder / _PART, int(mark.read_text()))
-            mark.unlink()
+            with open(self._folder / _PART, "rb+") as part:
+                # A part with a second name is a stored video already, of which nothing may be cut off.
+                if os.fstat(part.fileno()).st_nlink == 1:
+                    part.truncate(int(mark.read_text()))
+                    os.fsync(part.fileno())
+            self._unmark()
+
+    def _unmark(self) -> None:
+        # Synced before the client hears of the bytes: a mark that came back with the power would drop them.
+        (self._folder / _UNCHECKED).unlink()
+        sync_folder(self._folder)
 
 
 class ResumableVideos:
@@ -156,7 +179,7 @@ class ResumableVideos:
 
     def create(self, plan: UploadPlan) -> str:
         """See the protocol."""
-        self._folder.check_room_for(plan.length)
+        self._folder.check_upload(plan.length)
         upload_id = secrets.token_hex(16)
         folder = self._folder.made(UPLOADS) / upload_id
         with full_disk_reported():
@@ -176,7 +199,7 @@ class ResumableVideos:
         if not _ID.fullmatch(upload_id):
             raise errors.UploadNotFound
         folder = self._folder.root / UPLOADS / upload_id
-        with _locked(folder, self._lock_wait_seconds):
+        with upload_locked(folder, self._lock_wait_seconds):
             upload = ResumableVideo(folder, _plan_in(folder), self._lifetime_seconds)
             if upload.expires_at <= datetime.now(UTC):
                 upload.discard()
@@ -190,43 +213,13 @@ class ResumableVideos:
         for folder in sorted((self._folder.root / UPLOADS).glob("*")):
             if not _ID.fullmatch(folder.name) or folder.is_symlink():
                 continue
-            with suppress(errors.UploadNotFound, errors.UploadLocked), _locked(folder, 0):
+            with suppress(errors.UploadNotFound, errors.UploadLocked), upload_locked(folder, 0):
                 if max(_changed_at(path) for path in (folder, folder / _PART)) > oldest:
                     continue
                 swept.append(f"{UPLOADS}/{folder.name}")
                 if not dry_run:
                     _remove(folder)
         return swept
-
-
-@contextmanager
-def _locked(folder: Path, wait_seconds: float) -> Iterator[None]:
-    """Hold the lock of an upload's folder. Raises UploadNotFound, UploadLocked."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise errors.UploadNotFound from error
-    try:
-        _take(descriptor, folder / _WANTED, wait_seconds)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _take(descriptor: int, wanted: Path, wait_seconds: float) -> None:
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() >= deadline:
-                raise errors.UploadLocked from error
-            with suppress(FileNotFoundError):
-                wanted.touch()
-            time.sleep(_LOCK_POLL_SECONDS)
-        else:
-            wanted.unlink(missing_ok=True)
-            return
 
 
 def _plan_in(folder: Path) -> UploadPlan:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -36,7 +37,7 @@ _WATCH_SECONDS = 0.25
 _POLL_SECONDS = 0.002
 _STDOUT_MAX = 262_144
 _STDERR_MAX = 8_192
-_DISK_FULL_MARK = b"No space left on device"
+_NO_ROOM = re.compile(rb"No space left on device|Disk quota exceeded")
 
 _log = logging.getLogger(__name__)
 
@@ -74,10 +75,9 @@ class Sandbox:
         self._wait_seconds = wait_seconds
 
     @contextmanager
-    def place(self, wait_seconds: float | None = None) -> Iterator[None]:
+    def place(self) -> Iterator[None]:
         """Hold one of the places for runs. Raises MediaBusy when none gets free in time."""
-        wait = self._wait_seconds if wait_seconds is None else min(wait_seconds, self._wait_seconds)
-        if not self._slots.acquire(timeout=max(wait, 0)):
+        if not self._slots.acquire(timeout=self._wait_seconds):
             raise errors.MediaBusy
         try:
             yield
@@ -97,7 +97,7 @@ class Sandbox:
         """Run `command` (its program as an absolute path) in `scratch` and return what it printed, at most 256 KiB.
 
         `source` is open `opened` times, from descriptor `FIRST_INPUT` on. The caller holds a `place`. Raises SandboxTimeout,
-        SandboxError for every other failure, DiskFull when the tool says so, and FileNotFoundError without `source`.
+        SandboxError for every other failure, DiskFull when the tool met one, and FileNotFoundError without `source`.
 
         `watch` gets what the tool prints as it comes, and nothing every quarter of a second; what it raises ends the tool.
         """
@@ -117,7 +117,7 @@ class Sandbox:
             _end(process)
         _log.debug("%s ended with %s: %s", Path(command[0]).name, process.returncode, complaints)
         if process.returncode != 0:
-            if _DISK_FULL_MARK in complaints:
+            if _NO_ROOM.search(complaints):
                 raise errors.DiskFull
             raise SandboxError(process.returncode)
         return output
@@ -140,25 +140,30 @@ def _order(command: Sequence[str], source: Path, opened: int, limits: Limits) ->
 def _listen(
     process: subprocess.Popen[bytes], deadline: float, watch: Callable[[bytes], None]
 ) -> tuple[bytes, bytes]:
-    """Read both outputs until they end and the process with them; keep the beginning of each and drop the rest."""
+    """Read both outputs until they end and the process with them; return the beginning of the first, the end of the second.
+
+    A tool complains of the file that it reads first, as long as it likes, and last of what made it end.
+    """
     assert process.stdout and process.stderr
-    kept = {process.stdout: bytearray(), process.stderr: bytearray()}
-    most = {process.stdout: _STDOUT_MAX, process.stderr: _STDERR_MAX}
+    printed, complaints = bytearray(), bytearray()
     with selectors.DefaultSelector() as selector:
-        for stream in kept:
-            selector.register(stream, selectors.EVENT_READ, stream)
+        selector.register(process.stdout, selectors.EVENT_READ)
+        selector.register(process.stderr, selectors.EVENT_READ)
         while selector.get_map():
             watch(b"")
             for key, _ in selector.select(min(_time_left(deadline), _WATCH_SECONDS)):
                 data = os.read(key.fd, _READ_SIZE)
                 if not data:
                     selector.unregister(key.fileobj)
-                if key.data is process.stdout:
+                if key.fileobj is process.stdout:
                     watch(data)
-                kept[key.data] += data[: most[key.data] - len(kept[key.data])]
+                    printed += data[: _STDOUT_MAX - len(printed)]
+                else:
+                    complaints += data
+                    del complaints[:-_STDERR_MAX]
     while not _has_ended(process):
         time.sleep(min(_POLL_SECONDS, _time_left(deadline)))
-    return bytes(kept[process.stdout]), bytes(kept[process.stderr])
+    return bytes(printed), bytes(complaints)
 
 
 def _time_left(deadline: float) -> float:

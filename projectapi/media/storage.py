@@ -28,9 +28,11 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from projectapi import errors
+from projectapi.media.identities import begun_at, identity_of, new_identity
 from projectapi.media.incoming import ArrivedVideo, IncomingVideo, full_disk_reported, video_too_large
 from projectapi.project import FORM_OVERHEAD_BYTES, Video
 
@@ -68,40 +70,51 @@ class MediaFolder:
     """The files below one root folder; every name that a method takes or returns is relative to it.
 
     Folders are made at their first use, because a process that stores nothing needs none. Raises Unavailable, and DiskFull,
-    where one cannot be made.
+    where one cannot be made. What would leave less than `reserve_bytes` free on the disk is refused before it begins.
     """
 
-    def __init__(self, root: Path, max_upload_bytes: int) -> None:
+    def __init__(self, root: Path, max_upload_bytes: int, *, reserve_bytes: int = 0) -> None:
         self.root = root
         self.max_upload_bytes = max_upload_bytes
+        self._reserve_bytes = reserve_bytes
 
     def new_part(self, expected_bytes: int | None = None) -> IncomingVideo:
         """Open a part file for an upload of about `expected_bytes` (its Content-Length, None if it has none).
 
         Raises VideoTooLarge and DiskFull before a byte is taken when the length alone tells so.
         """
-        if expected_bytes is not None:
-            self.check_room_for(expected_bytes, around=FORM_OVERHEAD_BYTES)
+        self.check_upload(expected_bytes or 0, around=FORM_OVERHEAD_BYTES)
         folder = self.made(INCOMING)
         path = folder / f"{uuid.uuid4()}.part"
         with _refusal_reported(path):
             return IncomingVideo(path, self.max_upload_bytes)
 
-    def check_room_for(self, size: int, *, around: int = 0) -> None:
+    def check_upload(self, size: int, *, around: int = 0) -> None:
         """Refuse a video of `size` bytes, `around` of which may not be its own. Raises VideoTooLarge, DiskFull."""
         if size > self.max_upload_bytes + around:
             raise video_too_large(self.max_upload_bytes)
-        if size > shutil.disk_usage(self.made(INCOMING)).free:
+        self._check_room_for(size)
+
+    def _check_room_for(self, size: int) -> None:
+        if size + self._reserve_bytes > shutil.disk_usage(self.made(INCOMING)).free:
             raise errors.DiskFull
 
     @contextmanager
-    def work_folder(self) -> Iterator[Path]:
-        """Lend an empty scratch folder on the same file system and delete it afterwards with all that is in it."""
+    def work_folder(self, expected_bytes: int | None = None) -> Iterator[Path]:
+        """Lend an empty scratch folder on the same file system and delete it afterwards with all that is in it.
+
+        Raises DiskFull when there is no room for the `expected_bytes` of the work, and when the work meets a full disk. None
+        stands for the end of an upload, which takes next to nothing and may use the reserve: a video that has come this far
+        must not be sent again for it.
+        """
+        if expected_bytes is not None:
+            self._check_room_for(expected_bytes)
         folder = self.made(WORK)
         with _refusal_reported(folder):
             path = Path(tempfile.mkdtemp(prefix="run_", dir=folder))
         try:
-            yield path
+            with full_disk_reported():
+                yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
@@ -110,7 +123,7 @@ class MediaFolder:
 
         Raises DiskFull; then neither is there.
         """
-        identity = uuid.uuid4()
+        identity = new_identity(part.begun_at)
         video_name = f"{VIDEOS}/{identity}{extension}"
         thumbnail_name = f"{THUMBNAILS}/thumb_{identity}.jpg" if thumbnail else None
         part.sync()
@@ -147,16 +160,28 @@ class MediaFolder:
                 file.writelines(chunks)
             self.publish(finished, name)
 
+    def is_made(self, name: str) -> bool:
+        """Tell whether a file that can be made again is there; a sweep goes by age, and what is asked for stays young."""
+        try:
+            os.utime(self.root / name)
+        except FileNotFoundError:
+            return False
+        return True
+
     def trimmed_name(self, video: Video, request: str) -> str:
         """Return the name of the result of trimming `video` as `request` (64 hexadecimal digits) asks."""
-        return f"{TRIMMED}/{_identity(video)}_{request}.mp4"
+        return f"{TRIMMED}/{identity_of(video)}_{request}.mp4"
+
+    def begun_at(self, video: Video) -> datetime | None:
+        """Return when the upload of a video began, None for one that is stored since before names told that."""
+        return begun_at(identity_of(video))
 
     def discard(self, video: Video) -> None:
         """Delete the files of a video that no record names any more; what is already gone does not matter."""
         self._remove(video.path, video.thumbnail_path)
-        for path in (self.root / TRIMMED).glob(f"{_identity(video)}_*.mp4"):
+        for path in (self.root / TRIMMED).glob(f"{identity_of(video)}_*.mp4"):
             path.unlink(missing_ok=True)
-        for path in (self.root / LOOKS).glob(f"{_identity(video)}_*"):
+        for path in (self.root / LOOKS).glob(f"{identity_of(video)}_*"):
             path.unlink(missing_ok=True)
 
     def resolve(self, relative: str) -> Path:
@@ -230,7 +255,3 @@ def sync_folder(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _identity(video: Video) -> str:
-    return Path(video.path).stem

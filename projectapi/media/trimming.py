@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,10 +90,7 @@ class Trimmer:
         """Return the result if there is nothing to make, or if an earlier request made it."""
         if isinstance(plan, Trimmed):
             return plan
-        try:
-            # The age decides when results are swept: those still asked for stay young.
-            os.utime(self._folder.root / plan.name)
-        except FileNotFoundError:
+        if not self._folder.is_made(plan.name):
             return None
         return Trimmed(plan.name, float(plan.frames / plan.rate))
 
@@ -110,7 +106,7 @@ class Trimmer:
             return found
         started = time.monotonic()
         run = _Run(self._sandbox, plan, source, video.audio_codec is not None, started + self._run_seconds, report)
-        with self._folder.work_folder() as scratch:
+        with self._folder.work_folder(plan.bytes_of(video)) as scratch:
             try:
                 self._folder.publish(run.cut(scratch), plan.name)
             except (SandboxError, FileNotFoundError) as error:
@@ -141,6 +137,14 @@ class Plan:
     def frames(self) -> int:
         """How many frames the result has."""
         return sum(cut.black + cut.frames for cut in self.cuts)
+
+    def bytes_of(self, video: Video) -> int:
+        """Return about how many bytes making it takes: its share of the original, of smaller pictures less."""
+        shown = sum(cut.frames for cut in self.cuts) / float(self.rate)
+        scale = min(1.0, self.height / video.height) ** 2 if self.height else 1.0
+        # What is made in pieces is there twice while they are joined.
+        copies = 1 if len(cutting.batches(self.cuts, self.rate)) == 1 else 2
+        return round(video.bytes * shown / video.duration * scale * copies)
 
 
 def _shows_all(planned: Sequence[Cut], rate: Fraction, duration: float) -> bool:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from projectapi.media.incoming import full_disk_reported
-
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
 
 
 class WholeUpload:
@@ -20,8 +18,9 @@ class WholeUpload:
     `sha256` is known when all bytes came in one request; else the file is read once more for it.
     """
 
-    def __init__(self, path: Path, sha256: str | None) -> None:
+    def __init__(self, path: Path, sha256: str | None, begun_at: datetime) -> None:
         self.path = path
+        self.begun_at = begun_at
         self._sha256 = sha256
 
     @property
@@ -43,15 +42,14 @@ class WholeUpload:
             os.fsync(file.fileno())
 
     def move_to(self, target: Path) -> None:
-        """Give the file the name `target` as well; where a file has one name only, it is moved."""
+        """Give the file the name `target` as well; on disks where a file has one name only, it is moved."""
         # A sweep goes by age, and the last bytes may have come long ago.
         os.utime(self.path)
         with full_disk_reported():
             try:
                 os.link(self.path, target)
-            except OSError as error:
-                if error.errno not in _NO_LINKS:
-                    raise
+            except OSError:
+                # Every file system has an error of its own for links that it does not know; any other trouble shows again here.
                 os.replace(self.path, target)
 
     def __enter__(self) -> Self:

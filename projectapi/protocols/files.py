@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,6 +51,9 @@ class VideoFiles(Protocol):
 
         Raises InvalidVideo, MediaBusy, DiskFull and Unavailable.
         """
+
+    def begun_at(self, video: Video) -> datetime | None:
+        """Return when the upload of a video began, None where that is not known."""
 
     def discard(self, video: Video) -> None:
         """Delete the files of a video that no record names any more."""

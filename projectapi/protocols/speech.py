@@ -22,5 +22,10 @@ class Word:
 class Recogniser(Protocol):
     """Turns what is said in a recording into words."""
 
-    def transcribe(self, media: Path, *, language: str | None, report: Callable[[float], None]) -> list[Word]:
-        """Return the words in order of time; tell `report` how much is done, from 0 to 1. Raises SpeechUnavailable."""
+    def transcribe(
+        self, media: Path, *, duration: float, language: str | None, report: Callable[[float], None]
+    ) -> list[Word]:
+        """Return the words in order of time; tell `report` how much is done, from 0 to 1.
+
+        `duration` is that of the recording, in seconds. Raises SpeechUnavailable, DiskFull.
+        """

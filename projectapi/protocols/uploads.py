@@ -52,6 +52,10 @@ class ResumableUpload(Protocol):
         """Whether the whole of it has become the project's video."""
 
     @property
+    def begun_at(self) -> datetime:
+        """When it was created."""
+
+    @property
     def expires_at(self) -> datetime:
         """When it may be swept away, unless more bytes come."""
 

@@ -12,10 +12,11 @@ from typing import Any
 from gunicorn.http.body import ChunkedReader
 from gunicorn.workers.gthread import TConn
 
+from projectapi.serving.outlet import Outlet
 from projectapi.serving.pace import PacedUnreader
 
 STALLED_SECONDS = 30
-"""How long a thread waits for the next bytes of a body, or for a client to take anything more of an answer."""
+"""How long a client may stand still: send nothing of a body that a thread waits for, or take nothing of an answer."""
 
 GATHERED_BODY_BYTES_MAX = 1 << 16
 """How large a body may be that is gathered before a thread is given to its request; a thousand clients may send one each."""
@@ -36,7 +37,7 @@ class Connection(TConn):  # type: ignore[misc]
     """
 
     def __init__(
-        self, cfg: Any, client: socket.socket, address: Any, server: Any, let_go: Callable[[Connection], None]
+        self, cfg: Any, client: Outlet, address: Any, server: Any, let_go: Callable[[Connection], None]
     ) -> None:
         super().__init__(cfg, client, address, server)
         self.has_head = False
@@ -48,10 +49,10 @@ class Connection(TConn):  # type: ignore[misc]
         self._arrived = bytearray()
         self._wanted_bytes = 0
         self._request = b""
-        # Not `settimeout`: Python would count the whole of a large answer to a slow client, and the kernel counts standstill.
+        # Not `settimeout`: gunicorn sets the socket to blocking again for each request.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", STALLED_SECONDS, 0))
         if hasattr(socket, "TCP_USER_TIMEOUT") and client.family != socket.AF_UNIX:
-            # Python's own `sendfile` waits past a SO_SNDTIMEO.
+            # Ends also what nobody here waits for: an answer that lies in the kernel's buffer.
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
 
     @property
@@ -105,6 +106,7 @@ class Connection(TConn):  # type: ignore[misc]
         if not self.initialized:
             super().init()
             self.parser.unreader = PacedUnreader(self.sock)
+        self.sock.sent_bytes = 0
         self._request = bytes(self._arrived)
         self.parser.unreader.begin(self._request)
         self._arrived.clear()

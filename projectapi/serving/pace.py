@@ -1,4 +1,4 @@
-"""How slowly a client may send a body that a thread waits for."""
+"""How slowly a client may send a body, and take an answer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from gunicorn.http.unreader import SocketUnreader
 from projectapi.errors import RequestTimedOut
 
 GRACE_SECONDS = 20.0
-"""How long a thread waits for the bytes of a body, however few come."""
+"""How long a client is waited for, however few bytes come or go."""
 BYTES_PER_SECOND_MIN = 1024
-"""How many bytes must have come, for each second of waiting, after that time."""
+"""How many bytes must have come, or gone, for each second of waiting, after that time."""
+
+
+def deadline_after(began: float, moved_bytes: int) -> float:
+    """Return until when a client is waited for that has moved so many bytes since `began`; both are monotonic seconds."""
+    return began + max(GRACE_SECONDS, moved_bytes / BYTES_PER_SECOND_MIN)
 
 
 class PacedUnreader(SocketUnreader):  # type: ignore[misc]
@@ -40,8 +45,10 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]
         except BlockingIOError as error:
             # The system's word for the end of SO_RCVTIMEO.
             raise RequestTimedOut from error
-        self._waited_seconds += time.monotonic() - began
+        finally:
+            # A wait in vain counts too: uploads look up every other second, and then wait on.
+            self._waited_seconds += time.monotonic() - began
         self._received += len(data)
-        if self._waited_seconds > GRACE_SECONDS and self._received < self._waited_seconds * BYTES_PER_SECOND_MIN:
+        if self._waited_seconds > deadline_after(0, self._received):
             raise RequestTimedOut
         return data

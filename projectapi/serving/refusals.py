@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _ORIGIN = re.compile(rb"\r\norigin:[ \t]*([!-~]{1,300})[ \t]*\r\n", re.IGNORECASE)
 _REQUEST_ID = re.compile(rb"\r\nx-request-id:[ \t]*([!-~]{1,128})[ \t]*\r\n", re.IGNORECASE)
+_SAY_AGAIN_SECONDS = 10.0
+
 _log = logging.getLogger(__name__)
 _STATUS = {LimitRequestLine: 414, ExpectationFailed: 417, LimitRequestHeaders: 431, UnsupportedTransferCoding: 501}
 
@@ -36,13 +39,22 @@ class Refusals:
 
     def __init__(self, origins: Collection[str]) -> None:
         self._origins = frozenset(origins)
+        self._say_again_at = 0.0
 
     def refuse(self, conn: Connection, error: ProjectApiError) -> None:
-        """Refuse the request on this connection; each is named in the log, but for those of an overload."""
+        """Refuse the request on this connection, and name it in the log."""
         with _naming(conn.head) as name:
-            if not isinstance(error, Overloaded):
-                _log.info("A request was refused: %s", error.code)
+            _log.info("A request was refused: %s", error.code)
             self._send(conn, error, name, error.status)
+
+    def refuse_overload(self, conn: Connection, others: int) -> None:
+        """Refuse the request because so many others are under way; the log says so now and then, not for each."""
+        now = time.monotonic()
+        if now >= self._say_again_at:
+            _log.warning("Requests are refused: %d are under way and may wait.", others)
+            self._say_again_at = now + _SAY_AGAIN_SECONDS
+        with _naming(conn.head) as name:
+            self._send(conn, Overloaded(), name, Overloaded.status)
 
     def explain(self, conn: Connection, failure: Exception) -> None:
         """Answer a request that gunicorn itself could not take."""

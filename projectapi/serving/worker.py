@@ -1,8 +1,9 @@
 """gunicorn's threaded worker, with an end to its patience.
 
 What gunicorn's own does not do: it gives a thread to a connection before a request has arrived on it, lets requests queue for a
-thread without end, waits in its main loop for a client to close a connection, lets a thread wait for a body that nobody reads,
-and drops at most 64 KiB of it, so that a client which is still sending gets a reset in place of the answer.
+thread without end, waits in its main loop for a client to close a connection, lets a thread wait for a body that nobody reads
+and for a client that reads slowly, and drops at most 64 KiB of a body, so that a client which is still sending gets a reset in
+place of the answer.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
-from projectapi.errors import Overloaded, RequestTimedOut
+from projectapi.errors import RequestTimedOut
 from projectapi.serving.connection import Connection
+from projectapi.serving.outlet import Backlog, Outlet
 from projectapi.serving.refusals import Refusals
+from projectapi.serving.sending import SendingConnections
 
 HEAD_SECONDS = 10.0
 """How long a client may take to send the head of a request."""
@@ -36,7 +39,6 @@ DROPPED_BYTES_MAX = 64 << 20
 _DROPPING_SECONDS = 120.0
 _SILENT_SECONDS = 5.0
 _CLOSING_MAX = 250
-_SAY_AGAIN_SECONDS = 10.0
 
 class BoundedWorker(ThreadWorker):  # type: ignore[misc]
     """Serves with a fixed number of threads, and refuses at once what would wait too long for one of them.
@@ -52,12 +54,13 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         self.closing: deque[Connection] = deque()
         self.gathering: deque[Connection] = deque()
         """The connections with a whole head whose small body is on its way."""
+        self.sending = SendingConnections(self._abandon)
+        self._backlog = Backlog()
         self._queued: deque[tuple[Connection, Future[Any]]] = deque()
         self._here = threading.local()
         self._waiting_max = self.worker_connections
         self._refusals = Refusals(())
         self._sink = bytearray(1 << 18)
-        self._say_refused_at = 0.0
         # gunicorn stops in the middle of things; this one stops between requests, and only past twice the number regardless.
         self._recycle_at = self.max_requests
         self.max_requests = 2 * self._recycle_at
@@ -70,8 +73,8 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
     @property
     def under_way(self) -> int:
         """The number of requests that a thread works on or that wait for one."""
-        idle = len(self.keepalived_conns) + len(self.pending_conns) + len(self.gathering) + len(self.closing)
-        return int(self.nr_conns - idle)
+        idle = (self.keepalived_conns, self.pending_conns, self.gathering, self.closing, self.sending)
+        return int(self.nr_conns - sum(map(len, idle)))
 
     # How a request comes in.
 
@@ -82,7 +85,8 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         except (BlockingIOError, ConnectionAbortedError):
             return False
         self.nr_conns += 1
-        self._await_more(Connection(self.cfg, client, address, listener.getsockname(), self._close_in_peace))
+        outlet = Outlet(client, self._backlog)
+        self._await_more(Connection(self.cfg, outlet, address, listener.getsockname(), self._close_in_peace))
         return True
 
     def on_pending_socket_readable(self, conn: Connection, client: socket.socket) -> None:
@@ -115,8 +119,7 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
             conn.data_ready = True
             self.enqueue_req(conn)
         elif conn.has_ended:
-            self.nr_conns -= 1
-            conn.close()
+            self._abandon(conn)
         else:
             self._await_more(conn)
 
@@ -124,8 +127,7 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         """Let a request wait for a thread, or refuse it when too many wait already."""
         under_way = self.under_way
         if under_way > self.cfg.threads + self._waiting_max:
-            self._say_refused()
-            self._refusals.refuse(conn, Overloaded())
+            self._refusals.refuse_overload(conn, under_way - 1)
             self.nr_conns -= 1
             conn.close(graceful=True)
             return
@@ -144,14 +146,7 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
                 break
             self._queued.popleft()
             if waits and future.cancel():
-                self._say_refused()
-                self._refusals.refuse(conn, Overloaded())
-
-    def _say_refused(self) -> None:
-        now = time.monotonic()
-        if now >= self._say_refused_at:
-            self.log.warning("Requests are refused: %d are under way and may wait.", self.under_way - 1)
-            self._say_refused_at = now + _SAY_AGAIN_SECONDS
+                self._refusals.refuse_overload(conn, self.under_way - 1)
 
     def handle(self, conn: Connection) -> Any:
         """Answer a request, in a thread."""
@@ -174,8 +169,10 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         return keepalive and not conn.owes_body and bool(super()._keepalive_after(conn, keepalive))
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
-        """Await the next request or close, when a thread is done; of the next one a part may have come already."""
-        if not fs.cancelled() and fs.result() is True and conn.take_back():
+        """Send on, await the next request or close, when a thread is done; of the next request a part may have come already."""
+        if not fs.cancelled() and conn.sock.has_unsent:
+            self.sending.add(conn, self.poller, then=partial(self.finish_request, conn, fs))
+        elif not fs.cancelled() and fs.result() is True and conn.take_back():
             conn.sock.setblocking(False)
             self._proceed(conn)
         else:
@@ -220,11 +217,14 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
             self.closing.remove(conn)
             self._keep_closing(conn)
 
+    def _abandon(self, conn: Connection) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
     def _close_now(self, conn: Connection) -> None:
         self.closing.remove(conn)
         self.poller.unregister(conn.sock)
-        self.nr_conns -= 1
-        conn.close()
+        self._abandon(conn)
 
     def murder_pending(self) -> None:
         """Close the connections whose time is over: those without a whole request, and those that are being closed."""
@@ -238,13 +238,14 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
             conn.close(graceful=True)
         while self.closing and self.closing[0].timeout <= time.monotonic():
             self._close_now(self.closing[0])
+        self.sending.drop_overdue(self.poller)
 
     # How the worker ends.
 
     def notify(self) -> None:
         """Tell the parent process that this one lives, and stop when it has served its time and nothing is under way."""
         super().notify()
-        if self.alive and self.nr >= self._recycle_at and not self.under_way:
+        if self.alive and self.nr >= self._recycle_at and not self.under_way and not self.sending:
             self.log.info("Making room for a new worker after %d requests.", self.nr)
             self.alive = False
 

@@ -13,19 +13,17 @@ from projectapi import errors
 from projectapi.media.sandbox import Limits, Sandbox, SandboxError, SandboxTimeout
 from projectapi.protocols import Recogniser, Word
 from projectapi.speech.fillers import is_filler
-from projectapi.speech.sound import BYTES_PER_SECOND, WorkFolder, decode_sound
+from projectapi.speech.sound import BYTES_PER_SECOND, TOO_LONG, WorkFolder, decode_sound, listening_seconds, sound_bytes
 
 _CHILD = str(Path(__file__).with_name("pocketsphinx_child.py"))
 _WORDS = "words.json"
 _DECODING_SHARE = 0.05
 
 # It takes about a third of a recording's length on one processor, more where little is silence.
-_WORK_PER_SECOND, _TIME_PER_SECOND = 4, 12
-_START_SECONDS = 120
+_START_WORK_SECONDS, _WORK_PER_SECOND = 120, 4
 _MEMORY_BYTES, _OUTPUT_BYTES = 2 * 2**30, 64 * 2**20
 
 _ENGLISH_ONLY = "This server can transcribe English only. Everything else works: open the timeline from the projects page."
-_TOO_LONG = "Transcribing this video takes longer than the server may work on it. Shorter videos work."
 
 _log = logging.getLogger(__name__)
 
@@ -38,11 +36,13 @@ class PocketSphinx(Recogniser):
         # Whoever calls has a place already; see the jobs.
         self._sandbox = Sandbox(slots=1, wait_seconds=0)
 
-    def transcribe(self, media: Path, *, language: str | None, report: Callable[[float], None]) -> list[Word]:
+    def transcribe(
+        self, media: Path, *, duration: float, language: str | None, report: Callable[[float], None]
+    ) -> list[Word]:
         """See `Recogniser.transcribe`. Raises VideoNotFound, ProjectApiError for what cannot be read, and DiskFull as well."""
         if language and language.partition("-")[0].lower() != "en":
             raise errors.SpeechUnavailable(_ENGLISH_ONLY)
-        with self._work_folder() as scratch:
+        with self._work_folder(sound_bytes(duration)) as scratch:
             sound = decode_sound(media, scratch, self._sandbox, lambda _: report(0.0))
             words = self._listen(sound, scratch, report) if sound else []
         report(1.0)
@@ -57,7 +57,7 @@ class PocketSphinx(Recogniser):
             heard = json.loads((scratch / _WORDS).read_text(encoding="utf-8"))
             return [_word(*item) for item in heard]
         except SandboxTimeout as error:
-            raise errors.SpeechUnavailable(_TOO_LONG) from error
+            raise errors.SpeechUnavailable(TOO_LONG) from error
         except (SandboxError, FileNotFoundError, ValueError, TypeError) as error:
             _log.error("PocketSphinx failed: %s", error)
             raise errors.SpeechUnavailable from error
@@ -82,8 +82,8 @@ class _Progress:
 
 def _limits(duration: float) -> Limits:
     return Limits(
-        seconds=_START_SECONDS + _TIME_PER_SECOND * duration,
-        cpu_seconds=round(_START_SECONDS + _WORK_PER_SECOND * duration),
+        seconds=listening_seconds(duration),
+        cpu_seconds=round(_START_WORK_SECONDS + _WORK_PER_SECOND * duration),
         memory_bytes=_MEMORY_BYTES,
         output_bytes=_OUTPUT_BYTES,
     )

@@ -14,14 +14,27 @@ from projectapi.media.sandbox import Limits, Sandbox, SandboxError, SandboxTimeo
 SAMPLE_RATE = 16_000
 BYTES_PER_SECOND = 2 * SAMPLE_RATE
 
-WorkFolder = Callable[[], AbstractContextManager[Path]]
-"""Lends an empty scratch folder."""
+WorkFolder = Callable[[int], AbstractContextManager[Path]]
+"""Lends an empty scratch folder for work that takes about so many bytes. Raises DiskFull when they are not there."""
 
+TOO_LONG = "Transcribing this video takes longer than the server may work on it. Shorter videos work."
+
+_START_SECONDS, _TIME_PER_SECOND = 120, 12
 _SOUND = "sound.wav"
 _LIMITS = Limits(seconds=1800, cpu_seconds=1800, memory_bytes=3 * 2**30, output_bytes=4 * 2**30)
 _BROKEN = "The sound of this video cannot be read. Your project and the video are untouched."
 
 _log = logging.getLogger(__name__)
+
+
+def sound_bytes(duration: float) -> int:
+    """Return about how large the sound of a video of this duration in seconds is when it is decoded."""
+    return round(BYTES_PER_SECOND * duration)
+
+
+def listening_seconds(duration: float) -> float:
+    """Return how long a recogniser may listen to a sound of this duration, both in seconds."""
+    return _START_SECONDS + _TIME_PER_SECOND * duration
 
 
 def decode_sound(media: Path, scratch: Path, sandbox: Sandbox, watch: Callable[[bytes], None]) -> Path | None:

@@ -135,6 +135,7 @@ def _media_room(config: Config) -> MediaRoom:
     return MediaRoom(
         config.media_dir,
         max_upload_bytes=config.max_upload_bytes,
+        reserve_bytes=config.disk_reserve_bytes,
         uploads_at_once=config.uploads_at_once,
         upload_lifetime_seconds=config.upload_lifetime_hours * 3600.0,
     )

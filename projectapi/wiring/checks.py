@@ -44,7 +44,7 @@ def health_checks(
     return (
         DatabaseCheck(database, circuit),
         NoCacheCheck() if engine is None else CacheCheck(engine),
-        DiskCheck(config.media_dir, config.max_upload_bytes),
+        _disk_check(config),
         SameDiskCheck(disk),
         SchemaCheck(schema),
     )
@@ -68,7 +68,11 @@ def examinations(
         SchemaVersion(schema),
         RedisReachable(redis_client),
         *([RedisEviction(redis_client)] if redis_client is not None else []),
-        Disk(DiskCheck(config.media_dir, config.max_upload_bytes), vanishes=vanishes),
+        Disk(_disk_check(config), vanishes=vanishes),
         Videos(backend.media_disk),
         Ffmpeg(),
     )
+
+
+def _disk_check(config: Config) -> DiskCheck:
+    return DiskCheck(config.media_dir, config.max_upload_bytes + config.disk_reserve_bytes)

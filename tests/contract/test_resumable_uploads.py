@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from projectapi.errors import DatabaseUnavailable, DiskFull, ProjectApiError
 from projectapi.protocols import Backend
 from tests.conftest import AppMaker
 from tests.contract.browser import Browser
-from tests.contract.calls import UNKNOWN_ID, create_project, files_below, video_of
+from tests.contract.calls import UNKNOWN_ID, create_project, files_below, post_video, video_of
 from tests.contract.conftest import Film
+from tests.contract.test_whole_uploads import put
 from tests.errors_shape import assert_error, assert_field_refused
 from tests.media_samples import small_mp4_bytes
 
@@ -110,6 +112,19 @@ def test_all_pieces_together_become_the_projects_video(
     # A client that lost the last answer asks, and hears that all is there.
     assert offset_of(client, address) == len(film.video)
     assert not (folder_of(media_dir, address) / "part").exists()
+
+
+def test_an_upload_that_becomes_the_video_says_so_and_whether_it_is_the_file_that_was_there(
+    client: FlaskClient, project_id: str
+) -> None:
+    said = []
+    for _ in range(2):
+        address = begun(client, project_id)
+        assert "Upload-Message" not in send(client, address, 0, small_mp4_bytes()[:9]).headers
+        said.append(send(client, address, 9, small_mp4_bytes()[9:]).headers["Upload-Message"])
+
+    assert said[0] == "Video uploaded successfully"
+    assert "same file as before" in said[1]
 
 
 def test_the_first_bytes_may_come_with_the_beginning(client: FlaskClient, project_id: str) -> None:
@@ -389,6 +404,51 @@ def test_a_full_disk_at_the_very_end_costs_no_byte(app: Flask, client: FlaskClie
     assert video_of(client, project_id) == small_mp4_bytes()
 
 
+@pytest.mark.parametrize("way", [post_video, put, None], ids=["form", "body", "resumable"])
+def test_an_upload_that_ends_late_does_not_take_the_place_of_one_that_was_begun_after_it(
+    client: FlaskClient, film: Film, project_id: str, media_dir: Path, way: Callable[..., TestResponse] | None
+) -> None:
+    # Given an upload whose bytes are all there, and a server that was stopped before it made them the project's video
+    late = begun(client, project_id)
+    (folder_of(media_dir, late) / "part").write_bytes(small_mp4_bytes())
+    a_minute_ago = time.time() - 60
+    os.utime(folder_of(media_dir, late) / "upload.json", (a_minute_ago, a_minute_ago))
+    # When another video is uploaded, and then the first upload is asked for
+    if way is not None:
+        way(client, project_id, film.video)
+    else:
+        send(client, begun(client, project_id, length=len(film.video)), 0, film.video)
+    before = files_below(media_dir)
+    response = client.head(late, headers=TUS)
+
+    # Then the later one stays, and of the first one nothing does
+    assert response.status_code == 410
+    assert video_of(client, project_id) == film.video
+    assert client.head(late, headers=TUS).status_code == 404
+    name = f"uploads/{late.rpartition('/')[2]}/"
+    assert files_below(media_dir) == {path for path in before if not path.startswith(name)}
+
+
+def test_the_last_bytes_of_an_upload_that_was_overtaken_are_answered_in_plain_words(
+    client: FlaskClient, film: Film, project_id: str
+) -> None:
+    late = begun(client, project_id)
+    put(client, project_id, film.video)
+
+    assert_error(send(client, late, 0, small_mp4_bytes()), 410, "upload_overtaken")
+
+    assert video_of(client, project_id) == film.video
+
+
+def test_an_upload_takes_the_place_of_one_that_was_begun_before_it(client: FlaskClient, film: Film, project_id: str) -> None:
+    earlier, later = begun(client, project_id, length=len(film.video)), begun(client, project_id)
+    send(client, earlier, 0, film.video)
+
+    assert send(client, later, 0, small_mp4_bytes()).status_code == 204
+
+    assert video_of(client, project_id) == small_mp4_bytes()
+
+
 def test_two_requests_for_one_upload_exclude_each_other(app: Flask, client: FlaskClient, project_id: str) -> None:
     backend: Backend = app.extensions["projectapi"]
     address = begun(client, project_id)
@@ -475,3 +535,4 @@ def test_a_page_from_another_origin_may_do_all_of_it(client: FlaskClient, projec
 
     exposed = {name.strip() for name in head.headers["Access-Control-Expose-Headers"].split(",")}
     assert {"Location", "Upload-Offset", "Upload-Length", "Upload-Expires", "Tus-Resumable", "Tus-Max-Size"} <= exposed
+    assert "Upload-Message" in exposed

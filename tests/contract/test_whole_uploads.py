@@ -31,6 +31,10 @@ def record_of(client: FlaskClient, project_id: str) -> dict[str, Any]:
     return record
 
 
+def test_the_same_file_again_is_told_to_fit_as_before(client: FlaskClient, filmed_id: str) -> None:
+    assert "same file as before" in put(client, filmed_id, small_mp4_bytes()).get_json()["message"]
+
+
 @pytest.mark.parametrize("content_type", ["video/mp4", "video/quicktime", "application/octet-stream", None])
 def test_a_body_becomes_the_projects_video(client: FlaskClient, project_id: str, content_type: str | None) -> None:
     data = assert_success(put(client, project_id, small_mp4_bytes(), content_type), "Video uploaded successfully")

@@ -90,7 +90,7 @@ class World:
     @property
     def small_disk_app(self) -> GunicornApp:
         """One whose media folder is a file system of a few MiB."""
-        return self.started("small disk", media_disk_bytes=MEDIA_DISK_BYTES)
+        return self.started("small disk", media_disk_bytes=MEDIA_DISK_BYTES, DISK_RESERVE_BYTES="0")
 
     @property
     def wrong_clock_app(self) -> GunicornApp:

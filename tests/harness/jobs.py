@@ -32,7 +32,9 @@ class FakeRecogniser(Recogniser):
     may_go_on: threading.Event = field(default_factory=threading.Event)
     calls: int = 0
 
-    def transcribe(self, audio_or_video: Path, *, language: str | None, report: Callable[[float], None]) -> list[Word]:
+    def transcribe(
+        self, audio_or_video: Path, *, duration: float, language: str | None, report: Callable[[float], None]
+    ) -> list[Word]:
         self.calls += 1
         assert audio_or_video.is_file()
         report(0.5)

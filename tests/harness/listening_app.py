@@ -26,7 +26,9 @@ class HeldRecogniser:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def transcribe(self, audio_or_video: Path, *, language: str | None, report: Callable[[float], None]) -> list[Word]:
+    def transcribe(
+        self, audio_or_video: Path, *, duration: float, language: str | None, report: Callable[[float], None]
+    ) -> list[Word]:
         (self._folder / f"heard_{os.getpid()}").touch()
         while not (self._folder / "go_on").exists():
             report(0.25)

@@ -241,6 +241,15 @@ def test_only_so_many_frames_of_one_video_are_kept(
     assert [name.rpartition("_")[2] for name in kept] == ["200.jpg", "300.jpg"]
 
 
+def test_a_frame_that_is_there_is_found_without_looking_through_all_that_is_there(
+    looks: Looks, numbered: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = looks.frame_at(numbered, 1)
+    monkeypatch.delattr(Path, "glob")
+
+    assert looks.frame_at(numbered, 1) == first
+
+
 def test_every_tile_of_a_filmstrip_shows_its_time(looks: Looks, numbered: Video) -> None:
     strip = looks.filmstrip_of(numbered)
     rows = gray(looks.filmstrip_sheet(numbered))

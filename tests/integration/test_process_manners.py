@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import selectors
 import signal
@@ -192,16 +193,16 @@ def test_clients_that_say_little_keep_nobody_from_being_served(serve: Served) ->
 
 
 @contextmanager
-def dripping(port: int, head: bytes, number: int) -> Iterator[list[RawClient]]:
-    """Have clients that sent a head and then send their bodies byte by byte, for as long as the block runs."""
-    clients = [RawClient(port).send(head) for _ in range(number)]
+def dripping(port: int, *heads: bytes, drop: bytes = b"x") -> Iterator[list[RawClient]]:
+    """Have clients that sent these heads and then send their bodies drop by drop, for as long as the block runs."""
+    clients = [RawClient(port).send(head) for head in heads]
     ended = threading.Event()
 
     def drip() -> None:
         while not ended.wait(0.5):
             for client in clients:
                 with suppress(OSError):
-                    client.send(b"x")
+                    client.send(drop)
 
     sender = threading.Thread(target=drip)
     sender.start()
@@ -223,7 +224,7 @@ def test_bodies_that_come_drop_by_drop_keep_nobody_from_being_served(serve: Serv
     app = serve(workers=1, WEB_THREADS="2")
     with RawClient(app.port) as reader:
         assert reader.send(get("/projects")).answer().status == 200
-        with dripping(app.port, post(path, length), 6):
+        with dripping(app.port, *[post(path, length)] * 6):
             started = time.monotonic()
             for address in ("/health", "/projects"):
                 assert reader.send(get(address)).answer().status == 200
@@ -234,7 +235,7 @@ def test_bodies_that_come_drop_by_drop_keep_nobody_from_being_served(serve: Serv
 
 def test_when_large_bodies_hold_all_threads_others_are_told_soon_and_those_that_drip_are_ended(serve: Served) -> None:
     app = serve(workers=1, app=HASTY, WEB_THREADS="2", LOG_LEVEL="INFO")
-    with dripping(app.port, post("/projects", 500_000), 2) as slow, RawClient(app.port) as other:
+    with dripping(app.port, *[post("/projects", 500_000)] * 2) as slow, RawClient(app.port) as other:
         started = time.monotonic()
         assert_refused(other.send(get("/health")).answer(), 503, "overloaded")
         assert time.monotonic() - started < QUEUE_SECONDS
@@ -243,6 +244,33 @@ def test_when_large_bodies_hold_all_threads_others_are_told_soon_and_those_that_
             assert_refused(client.answer(), 408, "request_timeout")
         with RawClient(app.port) as later:
             assert later.send(get("/health")).answer().status == 200
+
+
+def test_uploads_that_drip_lose_their_places_and_a_resumable_one_keeps_its_bytes(serve: Served) -> None:
+    # Given a worker whose places for uploads are taken by clients that send 600 bytes a second
+    app = serve(workers=1, app=HASTY, UPLOADS_AT_ONCE="3")
+    with Caller([app.port], "somebody") as caller:
+        project_id = caller.call("POST", "/projects", {"name": "Film"}).data["_id"]
+        plan = {"Upload_Length": "500000", "Upload_Metadata": f"project_id {base64.b64encode(project_id.encode()).decode()}"}
+        address = caller.call("POST", "/media/uploads", Tus_Resumable="1.0.0", **plan).headers["Location"]
+        video, length = f"PUT /media/{project_id}/video HTTP/1.1", "Host: x\r\nContent-Length: 500000"
+        heads = [
+            f"{video}\r\n{length}\r\n\r\n",
+            f"POST /media/upload HTTP/1.1\r\n{length}\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n"
+            '--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n',
+            f"PATCH {address} HTTP/1.1\r\n{length}\r\nContent-Type: application/offset+octet-stream\r\n"
+            "Tus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n\r\n",
+        ]
+        endings = [(400, "upload_incomplete"), (408, "request_timeout"), (400, "upload_incomplete")]
+        with dripping(app.port, *map(str.encode, heads), drop=bytes(300)) as slow, RawClient(app.port) as other:
+            assert_refused(other.send(heads[0].encode()).answer(), 503, "media_busy")
+            # When they have gone on for long enough, then they are ended in plain words
+            for client, ending in zip(slow, endings, strict=True):
+                client.socket.settimeout(GRACE_SECONDS)
+                assert_refused(client.answer(), *ending)
+        # And what came of the resumable one is there
+        offset = caller.call("HEAD", address, Tus_Resumable="1.0.0").headers["Upload-Offset"]
+        assert int(offset) >= 1024
 
 
 def test_who_stops_in_the_middle_of_a_small_body_is_told_so(serve: Served) -> None:

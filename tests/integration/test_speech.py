@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
+from collections import namedtuple
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from projectapi.protocols import Word
 from projectapi.speech.pocketsphinx_recogniser import PocketSphinx
 from tests.media_samples import ffmpeg, make_video
 
+Usage = namedtuple("Usage", "total used free")
 SPEECH = Path(__file__).parents[1] / "samples" / "speech.ogg"
 
 
@@ -49,7 +52,7 @@ def test_speech_becomes_words_with_times_confidence_and_fillers(
 ) -> None:
     done: list[float] = []
 
-    words = recogniser.transcribe(film_of(tmp_path, delay=0.5), language=None, report=done.append)
+    words = recogniser.transcribe(film_of(tmp_path, delay=0.5), duration=7.0, language=None, report=done.append)
 
     assert {"please", "window", "and", "we", "forward", "meters"} <= set(texts(words))
     assert all(earlier.end <= later.start + 0.011 for earlier, later in pairwise(words))
@@ -64,10 +67,22 @@ def test_speech_becomes_words_with_times_confidence_and_fillers(
     assert list((folder.root / "work").iterdir()) == []
 
 
+def test_a_recording_whose_sound_has_no_room_on_the_disk_is_not_listened_to(
+    tmp_path: Path, folder: MediaFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = film_of(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 0, 200_000))
+
+    with pytest.raises(errors.DiskFull):
+        PocketSphinx(folder.work_folder).transcribe(film, duration=7.0, language="en", report=unheard)
+
+    assert not (folder.root / "work").exists()
+
+
 def test_a_video_without_sound_has_no_words(tmp_path: Path, recogniser: PocketSphinx) -> None:
     silent = make_video(tmp_path / "silent.mp4", seconds=1, audio=False)
 
-    assert recogniser.transcribe(silent, language="en", report=unheard) == []
+    assert recogniser.transcribe(silent, duration=7.0, language="en", report=unheard) == []
 
 
 def test_a_video_in_which_nobody_speaks_has_no_words_of_meaning(tmp_path: Path, recogniser: PocketSphinx) -> None:
@@ -76,13 +91,13 @@ def test_a_video_in_which_nobody_speaks_has_no_words_of_meaning(tmp_path: Path, 
         *("-shortest", "-c:a", "aac", str(tmp_path / "still.mp4")),
     )
 
-    assert recogniser.transcribe(tmp_path / "still.mp4", language="en", report=unheard) == []
+    assert recogniser.transcribe(tmp_path / "still.mp4", duration=7.0, language="en", report=unheard) == []
 
 
 @pytest.mark.parametrize("language", ["de", "fr-FR"])
 def test_another_language_is_refused_in_plain_words(tmp_path: Path, recogniser: PocketSphinx, language: str) -> None:
     with pytest.raises(errors.SpeechUnavailable, match="English only"):
-        recogniser.transcribe(tmp_path / "none.mp4", language=language, report=unheard)
+        recogniser.transcribe(tmp_path / "none.mp4", duration=7.0, language=language, report=unheard)
 
 
 def test_a_playlist_is_not_listened_to(tmp_path: Path, recogniser: PocketSphinx) -> None:
@@ -90,7 +105,7 @@ def test_a_playlist_is_not_listened_to(tmp_path: Path, recogniser: PocketSphinx)
     (tmp_path / "list.mkv").write_text("ffconcat version 1.0\nfile speech.mkv\n")
 
     with pytest.raises(errors.ProjectApiError, match="cannot be read"):
-        recogniser.transcribe(tmp_path / "list.mkv", language="en", report=unheard)
+        recogniser.transcribe(tmp_path / "list.mkv", duration=7.0, language="en", report=unheard)
 
 
 def children() -> set[str]:
@@ -120,7 +135,7 @@ def test_who_gives_up_is_obeyed_at_once_and_nothing_is_left(
 
     began = time.monotonic()
     with pytest.raises(InterruptedError):
-        recogniser.transcribe(film, language="en", report=stop)
+        recogniser.transcribe(film, duration=7.0, language="en", report=stop)
 
     assert given_up.is_set()
     assert time.monotonic() - began < 20
@@ -135,7 +150,7 @@ def test_a_recogniser_that_breaks_is_said_in_plain_words(
     monkeypatch.setattr("projectapi.speech.pocketsphinx_recogniser._CHILD", str(tmp_path / "broken.py"))
 
     with pytest.raises(errors.SpeechUnavailable) as caught:
-        recogniser.transcribe(film_of(tmp_path), language="en", report=unheard)
+        recogniser.transcribe(film_of(tmp_path), duration=7.0, language="en", report=unheard)
 
     assert "secret" not in str(caught.value)
 

@@ -127,6 +127,10 @@ ANSWER_HEADERS: dict[str, JsonObject] = {
     "Tus-Resumable": _header("The version of the protocol.", "1.0.0"),
     "Upload-Offset": _header("How many bytes are safely on the disk.", 0, minimum=0),
     "Upload-Length": _header("How many bytes the whole file has.", 25000, minimum=0),
+    "Upload-Message": _header(
+        "Once the whole has become the project's video: the sentence that uploads in one request are answered with.",
+        "Video uploaded successfully",
+    ),
     "Upload-Metadata": _header("As it was sent when the upload began.", "filename ZmlsbS5tcDQ="),
     "Upload-Concat": _header("As it was sent when the upload began.", "partial"),
     "Upload-Expires": _header("Until when the upload may go on.", "Mon, 23 Nov 2026 16:00:29 GMT"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from projectapi import errors
+from projectapi.media import resumable
 from projectapi.media.resumable import ResumableVideos
 from projectapi.media.storage import MediaFolder
 from projectapi.media.upload_places import UploadPlaces
@@ -82,6 +83,69 @@ def test_a_server_that_is_killed_over_unchecked_bytes_forgets_them(
     with uploads.open(begun) as upload:
         assert upload.offset == 3
     assert not (place / "unchecked").exists()
+
+
+def test_bytes_that_were_checked_are_not_forgotten_when_the_power_fails(
+    folder: MediaFolder, uploads: ResumableVideos, begun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = folder.root / "uploads" / begun
+    synced_without_mark = []
+    really_sync = resumable.sync_folder
+
+    def sync(path: Path) -> None:
+        synced_without_mark.append(path == place and not (place / "unchecked").exists())
+        really_sync(path)
+
+    with uploads.open(begun) as upload:
+        monkeypatch.setattr(resumable, "sync_folder", sync)
+        upload.append([b"012"], Checksum("sha1", hashlib.sha1(b"012").digest()))
+
+        assert synced_without_mark[-1], "the client is told of the bytes next"
+
+
+def test_nothing_is_cut_off_a_video_that_is_stored(folder: MediaFolder, uploads: ResumableVideos, begun: str) -> None:
+    with uploads.open(begun) as upload:
+        upload.append([b"0123456789"])
+        with upload.whole() as whole:
+            path, _ = folder.keep(whole, ".mp4", None)
+    (folder.root / "uploads" / begun / "unchecked").write_text("3")
+
+    with uploads.open(begun) as upload:
+        assert upload.offset == 10
+
+    assert (folder.root / path).read_bytes() == b"0123456789"
+
+
+@pytest.mark.parametrize("refusal", [errno.EPERM, errno.EOPNOTSUPP, errno.EACCES, errno.EINVAL, errno.EXDEV])
+def test_an_upload_that_was_moved_to_be_stored_and_then_forgotten_is_not_found(
+    folder: MediaFolder, uploads: ResumableVideos, begun: str, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(refusal, os.strerror(refusal))
+
+    monkeypatch.setattr(os, "link", refuse)
+    with uploads.open(begun) as upload:
+        upload.append([b"0123456789"])
+        with upload.whole() as whole:
+            folder.keep(whole, ".mp4", None)
+
+    with pytest.raises(errors.UploadNotFound), uploads.open(begun):
+        pass
+
+
+def test_bytes_are_made_safe_once_however_often_they_are_counted(
+    uploads: ResumableVideos, begun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    really_sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(descriptor) or really_sync(descriptor))
+
+    with uploads.open(begun) as upload:
+        assert [upload.offset for _ in range(3)] == [0] * 3
+        assert len(synced) == 1
+        upload.append([b"0123"])
+        assert [upload.offset for _ in range(3)] == [4] * 3
+        assert len(synced) == 2
 
 
 def test_a_whole_upload_keeps_its_bytes_until_it_is_settled(folder: MediaFolder, uploads: ResumableVideos, begun: str) -> None:
@@ -186,3 +250,16 @@ def test_a_sweep_of_nothing_finds_nothing(tmp_path: Path) -> None:
     nothing = ResumableVideos(MediaFolder(tmp_path / "not yet", 1000), UploadPlaces(1), lifetime_seconds=3600)
 
     assert nothing.sweep() == []
+
+
+def test_on_a_full_disk_a_request_still_waits_for_an_upload_that_another_one_holds(
+    uploads: ResumableVideos, begun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with uploads.open(begun):
+        monkeypatch.setattr(Path, "touch", refuse)
+
+        with pytest.raises(errors.UploadLocked), uploads.open(begun):
+            pass

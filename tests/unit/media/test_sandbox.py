@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -169,9 +171,15 @@ def test_complaints_are_logged_at_debug_level_only(run: Callable[..., bytes], ca
     assert [record.levelname for record in caplog.records if "a secret path" in record.getMessage()] == ["DEBUG"]
 
 
-def test_a_full_disk_that_the_tool_meets_is_reported_as_such(run: Callable[..., bytes]) -> None:
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_that_the_tool_meets_is_reported_as_such(run: Callable[..., bytes], number: int) -> None:
     with pytest.raises(errors.DiskFull):
-        run(*PYTHON, "import sys; sys.exit('out.mp4: No space left on device')")
+        run(*PYTHON, f"raise OSError({number}, {os.strerror(number)!r})")
+
+
+def test_a_full_disk_is_reported_however_much_the_tool_complained_of_before(run: Callable[..., bytes]) -> None:
+    with pytest.raises(errors.DiskFull):
+        run(*PYTHON, "import sys; sys.exit('error while decoding MB 3 1\\n' * 10_000 + 'No space left on device')")
 
 
 def test_a_tool_that_crashes_is_an_error(run: Callable[..., bytes]) -> None:

@@ -44,7 +44,7 @@ def test_when_the_last_step_of_keeping_fails_nothing_is_kept(folder: MediaFolder
 
     monkeypatch.setattr(storage, "sync_folder", fail)
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(errors.DiskFull):
         stored_video(folder)
 
     assert files_in(folder) == []
@@ -243,6 +243,14 @@ def test_a_disk_that_may_only_be_read_stores_nothing_and_says_so(folder: MediaFo
 
     with pytest.raises(errors.Unavailable, match="^Videos cannot be stored"):
         folder.new_part()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_that_work_in_a_scratch_folder_meets_is_called_so(folder: MediaFolder, number: int) -> None:
+    with pytest.raises(errors.DiskFull), folder.work_folder():
+        raise OSError(number, os.strerror(number))
+
+    assert list((folder.root / "work").iterdir()) == []
 
 
 def test_a_disk_without_room_for_a_folder_is_called_full(unmade: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from gunicorn.config import Config
 
 from projectapi.serving import worker as serving
 from projectapi.serving.connection import Connection
+from projectapi.serving.outlet import Backlog, Outlet
 from projectapi.serving.worker import BoundedWorker
 from tests.harness.raw_http import assert_refused, get, reply_from
 
@@ -48,10 +49,10 @@ def pair(worker: BoundedWorker) -> Iterator[Pair]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname(), timeout=5)
         accepted, address = listener.accept()
-    ours = Connection(worker.cfg, accepted, address, ("127.0.0.1", 0), worker._close_in_peace)
+    ours = Connection(worker.cfg, Outlet(accepted, Backlog()), address, ("127.0.0.1", 0), worker._close_in_peace)
     yield Pair(ours, client)
     client.close()
-    accepted.close()
+    ours.close()
 
 
 def run_loop(worker: BoundedWorker) -> None:
@@ -138,7 +139,7 @@ def test_who_sends_a_little_for_ever_is_left_as_well(
 def test_only_so_many_are_waited_for(worker: BoundedWorker, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "_CLOSING_MAX", 1)
     near, far = socket.socketpair()
-    earlier = Connection(worker.cfg, near, None, None, worker._close_in_peace)
+    earlier = Connection(worker.cfg, Outlet(near, Backlog()), None, None, worker._close_in_peace)
     with far:
         earlier.close(graceful=True)
 

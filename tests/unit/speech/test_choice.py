@@ -13,14 +13,14 @@ import pytest
 
 from projectapi import errors, speech
 from projectapi.protocols import Word
-from projectapi.speech import open_recogniser
+from projectapi.speech import open_recogniser, whisper_recogniser
 from projectapi.speech.pocketsphinx_recogniser import PocketSphinx
 from projectapi.speech.whisper_recogniser import Whisper
 from tests.media_samples import make_video
 
 
 @contextmanager
-def no_folder() -> Iterator[Path]:
+def no_folder(expected_bytes: int) -> Iterator[Path]:
     raise AssertionError("nothing was to be done")
     yield Path()
 
@@ -77,7 +77,7 @@ def model_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 def listener(tmp_path: Path, model_dir: Path) -> Whisper:
     @contextmanager
-    def work_folder() -> Iterator[Path]:
+    def work_folder(expected_bytes: int) -> Iterator[Path]:
         (tmp_path / "scratch").mkdir()
         yield tmp_path / "scratch"
 
@@ -126,7 +126,8 @@ def test_whisper_that_was_chosen_and_is_not_there_is_not_replaced_unasked(
 def test_whispers_words_have_times_confidence_and_fillers(listener: Whisper, whisper: type[FakeModel], tmp_path: Path) -> None:
     done: list[float] = []
 
-    words = listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), language="de-AT", report=done.append)
+    film = make_video(tmp_path / "film.mp4", seconds=1)
+    words = listener.transcribe(film, duration=1.0, language="de-AT", report=done.append)
 
     assert words == [Word("Äh,", 0.1, 0.4, 0.5, True), Word("guten", 0.5, 0.9, 0.9, False), Word("Tag.", 1.6, 2.0, 1.0, False)]
     assert whisper.asked == ["de"]
@@ -139,7 +140,7 @@ def test_whispers_model_is_loaded_once_and_never_fetched(
 ) -> None:
     film = make_video(tmp_path / "film.mp4", seconds=1)
     for _ in range(2):
-        listener.transcribe(film, language=None, report=lambda done: None)
+        listener.transcribe(film, duration=1.0, language=None, report=lambda done: None)
         (tmp_path / "scratch" / "sound.wav").unlink()
         (tmp_path / "scratch").rmdir()
 
@@ -152,7 +153,7 @@ def test_a_model_that_cannot_be_loaded_is_said_in_plain_words(
     (model_dir / "model.bin").unlink()
 
     with pytest.raises(errors.SpeechUnavailable) as caught:
-        listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), language=None, report=lambda done: None)
+        listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), duration=1.0, language=None, report=lambda done: None)
 
     assert "model" not in str(caught.value)
 
@@ -163,7 +164,32 @@ def test_who_gives_up_is_obeyed_between_two_segments(listener: Whisper, whisper:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), language=None, report=stop)
+        listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), duration=1.0, language=None, report=stop)
+
+
+def test_what_takes_too_long_is_given_up_between_two_segments(
+    listener: Whisper, whisper: type[FakeModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whisper_recogniser, "listening_seconds", lambda duration: -duration)
+
+    with pytest.raises(errors.SpeechUnavailable, match="takes longer than the server may work"):
+        listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), duration=1.0, language=None, report=lambda done: None)
+
+
+def test_a_failure_in_the_middle_is_said_in_plain_words(
+    listener: Whisper, whisper: type[FakeModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: FakeModel, audio: str, **_: object) -> tuple[Iterator[SimpleNamespace], SimpleNamespace]:
+        def segments() -> Iterator[SimpleNamespace]:
+            yield SimpleNamespace(end=1.0, words=None)
+            raise RuntimeError("CUDA failed with error out of memory")
+
+        return segments(), SimpleNamespace(language="de", duration=2.0)
+
+    monkeypatch.setattr(FakeModel, "transcribe", fail)
+
+    with pytest.raises(errors.SpeechUnavailable):
+        listener.transcribe(make_video(tmp_path / "film.mp4", seconds=1), duration=1.0, language=None, report=lambda done: None)
 
 
 def test_listening_costs_a_server_nothing_before_it_is_asked_for() -> None:
