@@ -114,7 +114,18 @@ class Outlet(socket.socket):
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send or keep `data`. Raises TimeoutError when it cannot be kept and the client takes too little of it."""
-        self._leave(_Bytes(memoryview(data).cast("B")))
+        sent = 0 if self._unsent else self._send_now(data)
+        if sent < len(data):
+            self._leave(_Bytes(memoryview(data).cast("B")[sent:]))
+
+    def _send_now(self, data: Any) -> int:
+        # The kernel takes nearly every answer whole: one call, without looking first whether it will.
+        try:
+            sent = self.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+        self.sent_bytes += sent
+        return sent
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send or keep `count` bytes, or all, of an open file from `offset` on and return the count; else as `sendall`."""
