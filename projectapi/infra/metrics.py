@@ -7,6 +7,7 @@ counting where that one stopped, so counters never fall and there are never more
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TypeVar
 
@@ -35,6 +36,9 @@ COMMAND_SECONDS = Histogram("projectapi_database_command_seconds", "MongoDB comm
 COMMAND_FAILURES = Counter("projectapi_database_command_failures", "MongoDB commands that failed.", ["command", "error"])
 RETRIES = Counter("projectapi_database_retries", "Attempts that failed and were followed by another one.", ["cause"])
 TROUBLED = Counter("projectapi_database_troubled_operations", "Operations that met passing trouble, by their end.", ["outcome"])
+DATABASE_CIRCUIT = Gauge(
+    "projectapi_database_circuit_open", "Workers that refuse operations since MongoDB is away.", multiprocess_mode="livesum"
+)
 
 CONNECTIONS = Gauge("projectapi_database_pool_connections", "Open connections to MongoDB.", multiprocess_mode="livesum")
 IN_USE = Gauge("projectapi_database_pool_in_use", "Connections to MongoDB in use.", multiprocess_mode="livesum")
@@ -59,11 +63,32 @@ UPLOADED_BYTES = Counter("projectapi_uploaded_bytes", "Bytes of videos that came
 
 JOB_SECONDS = Histogram("projectapi_job_seconds", "Jobs that are over.", ["kind", "state"], buckets=_LONG)
 
+_TO_COME: dict[Counter, Sequence[str]] = {
+    RETRIES: ("AutoReconnect", "NetworkTimeout", "NotPrimaryError", "ServerSelectionTimeoutError"),
+    TROUBLED: ("recovered", "failed", "refused"),
+    CHECK_OUT_FAILURES: ("timeout", "connectionError", "poolClosed"),
+    SAVES: ("saved", "unchanged", "conflict", "lost a race"),
+    UPLOADS: ("stored", "refused"),
+}
+
+
+def _begin_at_nought() -> None:
+    # A counter that is first seen at 3 has not risen, for Prometheus: the start of an outage would be lost on its alerts.
+    for counter, labels in _TO_COME.items():
+        for label in labels:
+            counter.labels(label)
+
+
+if not SHARED:
+    _begin_at_nought()
+
+
 
 def take_slot(slot: int) -> None:
     """Count for this slot from now on; for a worker that was just forked."""
     global _slot
     _slot = str(slot)
+    _begin_at_nought()
 
 
 def leave_slot(slot: int) -> None:

@@ -25,6 +25,7 @@ WORKERS = 2
 CLIENTS = 4
 SAVES = 6
 READS = 40
+DATABASE_CIRCUIT = "projectapi_database_circuit_open"
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
 
@@ -132,7 +133,7 @@ def test_no_label_holds_what_somebody_made_up(installation: Installation) -> Non
 
     assert sent
     assert ("method", "other") in labels
-    assert not [value for name, value in labels if len(value) >= 24 and name not in ("le", "route")]
+    assert not [value for name, value in labels if len(value) >= 24 and name not in ("le", "route", "cause", "code")]
     assert not [value for name, value in labels if name == "route" and "0000" in value]
 
 
@@ -223,17 +224,55 @@ def test_a_killed_mongodb_shows_in_the_numbers(installation: Installation) -> No
         asked = pool.submit(create, port)
         wait_for(lambda: installation.numbers().total("projectapi_database_pool_in_use") > 0, 30, "a command on its way")
         installation.mongodb.kill()
-        refused = asked.result()
+        status = asked.result()
 
     # Then the commands, the operations and the requests that failed are counted
     now = installation.numbers()
-    assert refused == 503
+    assert status == 503
     assert now.gain(before, "projectapi_database_command_failures_total") > 0
     assert now.gain(before, "projectapi_database_troubled_operations_total", outcome="failed") > 0
     assert now.gain(before, "projectapi_requests_total", status="503") > 0
 
+    # And while it stays away, all that is refused, and that every worker misses it
+    wait_for(lambda: create(port) == 503 and refused(installation) > refused_by(before), 60, "refused operations")
+    wait_for(lambda: installation.numbers().total(DATABASE_CIRCUIT) == WORKERS, 60, "every worker to miss MongoDB")
     installation.mongodb.start()
     wait_for(lambda: create(port) == 200, 60, "recovery")
+
+
+def test_mongodb_is_missed_also_while_nobody_asks_for_anything(installation: Installation) -> None:
+    wait_for(lambda: installation.numbers().total(DATABASE_CIRCUIT) == 0, 30, "nothing to be missed")
+
+    installation.mongodb.kill()
+    wait_for(lambda: installation.numbers().total(DATABASE_CIRCUIT) == WORKERS, 60, "every worker to miss MongoDB")
+    installation.mongodb.start()
+
+    wait_for(lambda: installation.numbers().total(DATABASE_CIRCUIT) == 0, 60, "every worker to hear it again")
+
+
+def test_readers_of_what_is_cached_do_not_hide_that_mongodb_is_away(installation: Installation) -> None:
+    port = installation.app.port
+    with Caller([port], "reader") as caller:
+        path = f"/projects/{caller.call('POST', '/projects', {'name': 'Kept'}).data['_id']}"
+        wait_for(lambda: caller.call("GET", path).headers["X-Cache"] == "HIT", 30, "the project to be cached")
+        before = refused(installation)
+
+        installation.mongodb.kill()
+        wait_for(lambda: caller.call("GET", path).status == 200 and refused(installation) > before, 60, "refused operations")
+        stale = caller.call("GET", path)
+        wait_for(lambda: installation.numbers().total(DATABASE_CIRCUIT) == WORKERS, 60, "every worker to miss MongoDB")
+        installation.mongodb.start()
+        wait_for(lambda: caller.call("GET", path).headers["X-Cache"] == "HIT", 60, "the cache to be trusted again")
+
+    assert (stale.status, stale.headers["X-Cache"]) == (200, "STALE")
+
+
+def refused(installation: Installation) -> float:
+    return refused_by(installation.numbers())
+
+
+def refused_by(numbers: Numbers) -> float:
+    return numbers.total("projectapi_database_troubled_operations_total", outcome="refused")
 
 
 def has_recovered(installation: Installation, before: Numbers) -> bool:
