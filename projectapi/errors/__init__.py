@@ -66,3 +66,9 @@ from projectapi.errors.requests import *
 from projectapi.errors.unavailable import *
 from projectapi.errors.uploads import *
 from projectapi.errors.videos import *
+
+
+def all_errors() -> list[type[ProjectApiError]]:
+    """Return every error that a client can meet, by status and code."""
+    found = [kind for kind in globals().values() if isinstance(kind, type) and issubclass(kind, ProjectApiError)]
+    return sorted(found, key=lambda kind: (kind.status, kind.code))

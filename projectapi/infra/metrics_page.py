@@ -16,7 +16,6 @@ from prometheus_client.registry import Collector
 
 from projectapi.infra import metrics
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _DATABASE_SIZE_SECONDS = 600.0
 
 LOOKED_UP = {
@@ -59,8 +58,11 @@ class PrometheusMetrics(Collector):
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """See `Metrics.count_request`."""
-        # A client may make up any number of methods.
-        metrics.count_request(method if method in _METHODS else "other", route, status, seconds)
+        metrics.count_request(method, route, status, seconds)
+
+    def count_error(self, status: int, code: str) -> None:
+        """See `Metrics.count_error`."""
+        metrics.count_error(status, code)
 
     @contextmanager
     def receiving(self, file: Arriving) -> Iterator[None]:

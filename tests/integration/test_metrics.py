@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from projectapi.devstack.servers import MONGODB, REDIS
 from tests.harness.caller import Caller, CallFailed
 from tests.harness.killable import GunicornApp, KillableServer, running, set_up_database
+from tests.harness.numbers import Numbers, Sample, numbers_of
 from tests.harness.stores import state
 from tests.harness.whole_app import upload_form, wait_for
 from tests.media_samples import small_mp4_bytes
@@ -26,21 +26,6 @@ CLIENTS = 4
 SAVES = 6
 READS = 40
 DATABASE_CIRCUIT = "projectapi_database_circuit_open"
-
-Sample = tuple[str, frozenset[tuple[str, str]]]
-
-
-class Numbers(dict[Sample, float]):
-    """All samples of one page."""
-
-    def total(self, name: str, **labels: str) -> float:
-        """Return the sum of a metric's samples that have these labels."""
-        wanted = set(labels.items())
-        return sum(value for (found, has), value in self.items() if found == name and wanted <= has)
-
-    def gain(self, before: Numbers, name: str, **labels: str) -> float:
-        """Return by how much this sum has grown since an earlier page."""
-        return self.total(name, **labels) - before.total(name, **labels)
 
 
 @dataclass
@@ -53,13 +38,7 @@ class Installation:
 
     def numbers(self) -> Numbers:
         """Read the page, from whichever worker answers."""
-        with Caller([self.app.port], "prometheus") as caller:
-            reply = caller.call("GET", "/metrics")
-        assert reply.status == 200
-        families = text_string_to_metric_families(reply.body.decode())
-        return Numbers(
-            {(sample.name, frozenset(sample.labels.items())): sample.value for family in families for sample in family.samples}
-        )
+        return numbers_of(self.app.port)
 
 
 @pytest.fixture(scope="module")

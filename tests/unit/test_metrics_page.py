@@ -6,9 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
+from projectapi.api.access import AccessLog
+from projectapi.errors import all_errors
 from projectapi.infra.metrics_page import LOOKED_UP, PrometheusMetrics
 from tests.conftest import AppMaker
 from tests.errors_shape import assert_error
@@ -45,6 +49,60 @@ def test_in_production_nobody_reads_them_without_a_token(make_app: AppMaker) -> 
 
     assert_error(client.get("/metrics"), 401, "metrics_closed")
     assert_error(client.get("/metrics", headers={"Authorization": "Bearer None"}), 401, "metrics_closed")
+
+
+def errors_counted() -> dict[tuple[str, str], float]:
+    families = [family for family in REGISTRY.collect() if family.name == "projectapi_errors"]
+    samples = [sample for family in families for sample in family.samples if sample.name.endswith("_total")]
+    return {(sample.labels["status"], sample.labels["code"]): sample.value for sample in samples}
+
+
+def test_errors_of_ours_are_on_the_page_before_the_first_happens() -> None:
+    counted = errors_counted()
+
+    assert {(str(kind.status), kind.code) for kind in all_errors() if kind.status >= 500} <= set(counted)
+
+
+def gained_errors(before: dict[tuple[str, str], float]) -> dict[tuple[str, str], float]:
+    gained = {key: value - before.get(key, 0) for key, value in errors_counted().items()}
+    return {key: value for key, value in gained.items() if value}
+
+
+def test_each_error_is_counted_by_its_code(light_client: FlaskClient) -> None:
+    before = errors_counted()
+
+    light_client.get(f"/projects/{'0' * 24}")
+    light_client.get("/nothing")
+    light_client.delete("/projects")
+    light_client.get("/projects")
+
+    assert gained_errors(before) == {("404", "project_not_found"): 1, ("404", "not_found"): 1, ("405", "method_not_allowed"): 1}
+
+
+def test_a_health_check_that_says_no_is_no_error(light_app: Flask) -> None:
+    database = light_app.extensions["projectapi"].schema._database
+    database["metadata"].insert_one({"_id": "main", "schemaVersion": 999})
+    before = errors_counted()
+
+    status = light_app.test_client().get("/health/ready").status_code
+
+    assert (status, gained_errors(before)) == (503, {})
+
+
+def test_what_breaks_before_flask_is_an_error_of_ours(make_app: AppMaker) -> None:
+    app = make_app()
+    log = app.wsgi_app
+    assert isinstance(log, AccessLog)
+    before = errors_counted()
+
+    def broken(environ: object, start_response: object) -> list[bytes]:
+        raise RuntimeError("broken")
+
+    log._answering = broken
+    with pytest.raises(RuntimeError):
+        app.test_client().get("/projects")
+
+    assert gained_errors(before) == {("500", "internal_error"): 1}
 
 
 class Database:

@@ -12,12 +12,13 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from projectapi.api.documentation.examples import Examples
-from projectapi.api.documentation.failures import all_errors, error_schemas, example_of
+from projectapi.api.documentation.failures import error_schemas, example_of
 from projectapi.api.documentation.handlers import documentation_of
 from projectapi.api.documentation.headers import ANSWER_HEADERS
 from projectapi.api.documentation.introduction import INTRODUCTION, TAGS
 from projectapi.api.documentation.operations import Operation
 from projectapi.api.documentation.shapes import json_schemas, marshmallow_plugin
+from projectapi.errors import all_errors
 from projectapi.project import JsonObject
 from projectapi.schemas.transcriptions import SEGMENT_CHANGES, SEGMENTS
 

@@ -22,8 +22,8 @@ from projectapi import api, create_app
 from projectapi.api import docs
 from projectapi.api.documentation import Documented
 from projectapi.api.documentation.document import canonical_rules, documented_rules, methods_of, path_of
-from projectapi.api.documentation.failures import all_errors
 from projectapi.api.documentation.handlers import documentation_of
+from projectapi.errors import all_errors
 from tests.conftest import AppMaker
 from tests.harness.documentation import OpenApi, openapi_of
 
