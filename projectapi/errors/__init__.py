@@ -60,6 +60,7 @@ The cause of an error (a driver's exception, say) is chained with ``from`` for t
 
 # Every class of these files, without a list: one that was forgotten in it would be missing in the documentation, too.
 from projectapi.errors.base import *
+from projectapi.errors.base import ProjectApiError
 from projectapi.errors.jobs import *
 from projectapi.errors.projects import *
 from projectapi.errors.requests import *

@@ -74,8 +74,6 @@ UPLOADS_ACTIVE = Gauge("projectapi_uploads_active", "Videos on their way in.", m
 UPLOADS = Counter("projectapi_uploads", "Uploads, by what became of them.", ["outcome"])
 UPLOADED_BYTES = Counter("projectapi_uploaded_bytes", "Bytes of videos that came in, also of those that were refused.")
 
-JOB_SECONDS = Histogram("projectapi_job_seconds", "Jobs that are over.", ["kind", "state"], buckets=_LONG)
-
 _TO_COME: dict[Counter, Iterable[tuple[str | int, ...]]] = {
     ERRORS: [(kind.status, kind.code) for kind in errors.all_errors() if kind.status >= 500],
     RETRIES: [("AutoReconnect",), ("NetworkTimeout",), ("NotPrimaryError",), ("ServerSelectionTimeoutError",)],

@@ -20,8 +20,5 @@ class Metrics(Protocol):
     def receiving(self, file: Arriving) -> AbstractContextManager[None]:
         """Surround the arrival of an upload: an error that leaves the block counts it as refused."""
 
-    def count_job(self, kind: str, state: str, seconds: float) -> None:
-        """Count a job that is over; `state` is what became of it, `seconds` the time since it was begun."""
-
     def page(self) -> tuple[bytes, str]:
         """Return the numbers of all worker processes of this server as a monitoring system reads them, and their media type."""

@@ -22,10 +22,10 @@ class Numbers(dict[Sample, float]):
         return self.total(name, **labels) - before.total(name, **labels)
 
 
-def numbers_of(port: int) -> Numbers:
-    """Read the page, from whichever worker answers."""
+def numbers_of(port: int, token: str = "") -> Numbers:
+    """Read the page, from whichever worker answers, with the token that it may ask for."""
     with Caller([port], "prometheus") as caller:
-        reply = caller.call("GET", "/metrics")
+        reply = caller.call("GET", "/metrics", Authorization=f"Bearer {token}")
     assert reply.status == 200
     families = text_string_to_metric_families(reply.body.decode())
     return Numbers(

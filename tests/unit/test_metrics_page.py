@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -14,9 +16,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from projectapi.api.access import AccessLog
 from projectapi.errors import all_errors
 from projectapi.infra.metrics_page import LOOKED_UP, PrometheusMetrics
+from projectapi.stores.database_numbers import DatabaseSizes, JobsTally
 from tests.conftest import AppMaker
 from tests.errors_shape import assert_error
 
+LookUp = Callable[[], Any]
 PRODUCTION = {"app_env": "production", "mongodb_uri": "mongodb://db/"}
 
 
@@ -105,47 +109,46 @@ def test_what_breaks_before_flask_is_an_error_of_ours(make_app: AppMaker) -> Non
     assert gained_errors(before) == {("500", "internal_error"): 1}
 
 
-class Database:
-    """A database whose size is looked up."""
-
-    def __init__(self, *sizes: int | None) -> None:
-        self._sizes = list(sizes)
-
-    def size(self) -> int | None:
-        return self._sizes.pop(0)
+def page_of(media_dir: Path, *, sizes: LookUp = lambda: None, jobs: LookUp = lambda: None, **more: Any) -> PrometheusMetrics:
+    return PrometheusMetrics(media_dir=media_dir, sizes=sizes, jobs=jobs, database_limit_bytes=1000, **more)
 
 
 def test_the_size_of_the_database_is_looked_up_every_ten_minutes(tmp_path: Path) -> None:
     clock = [0.0]
-    database = Database(100, None, 300)
-    metrics = PrometheusMetrics(
-        media_dir=tmp_path,
-        database_bytes=database.size,
-        database_limit_bytes=1000,
-        monotonic=lambda: clock[0],
-    )
+    found = [DatabaseSizes(100, 60, 7), None, DatabaseSizes(300, 200, 9)]
+    metrics = page_of(tmp_path, sizes=lambda: found.pop(0), monotonic=lambda: clock[0])
 
     seen = []
     for moment in (0, 599, 601, 1199, 1202):
         clock[0] = moment
-        seen.append(numbers(metrics.page()[0].decode())["projectapi_database_bytes"])
+        shown = numbers(metrics.page()[0].decode())
+        seen.append([shown[f"projectapi_{name}"] for name in ("database_bytes", "history_bytes", "history_versions")])
 
     # A size that cannot be had leaves the last one.
-    assert seen == [100, 100, 100, 100, 300]
+    assert seen == [[100, 60, 7]] * 4 + [[300, 200, 9]]
 
 
-def test_a_size_that_was_never_known_is_not_shown_as_nought(tmp_path: Path) -> None:
-    metrics = PrometheusMetrics(media_dir=tmp_path, database_bytes=lambda: None, database_limit_bytes=0)
+def test_jobs_are_looked_up_anew_after_three_seconds(tmp_path: Path) -> None:
+    clock = [0.0]
+    found = [{("export", "running"): JobsTally(number)} for number in (1, 2)]
+    metrics = page_of(tmp_path, jobs=lambda: found.pop(0), monotonic=lambda: clock[0])
 
-    shown = numbers(metrics.page()[0].decode())
+    seen = []
+    for moment in (0, 2, 5):
+        clock[0] = moment
+        seen.append(numbers(metrics.page()[0].decode())["projectapi_jobs"])
 
-    assert "projectapi_database_bytes" not in shown
-    assert set(LOOKED_UP) - set(shown) == {"projectapi_database_bytes"}
+    assert seen == [1, 1, 2]
+
+
+def test_what_was_never_known_is_not_shown_as_nought(tmp_path: Path) -> None:
+    shown = numbers(page_of(tmp_path).page()[0].decode())
+
+    unknown = {name for name in LOOKED_UP if "media" not in name} - {"projectapi_database_limit_bytes"}
+    assert set(LOOKED_UP) - set(shown) == unknown
 
 
 def test_the_disk_is_known_before_the_first_upload_makes_its_folder(tmp_path: Path) -> None:
-    metrics = PrometheusMetrics(media_dir=tmp_path / "not" / "there", database_bytes=lambda: None, database_limit_bytes=0)
-
-    shown = numbers(metrics.page()[0].decode())
+    shown = numbers(page_of(tmp_path / "not" / "there").page()[0].decode())
 
     assert shown["projectapi_media_total_bytes"] == shutil.disk_usage(tmp_path).total
