@@ -11,6 +11,7 @@ from projectapi.errors import ProjectApiError, all_errors
 from projectapi.project import JsonObject
 
 _HEADERS = {
+    errors.MetricsClosed: ("WWW-Authenticate",),
     errors.PreconditionFailed: ("ETag",),
     errors.UnsupportedMediaType: ("Accept-Patch",),
     errors.RangeNotSatisfiable: ("Content-Range", "Accept-Ranges"),
