@@ -68,9 +68,7 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
 
     def limit(self, *, waiting: int, refusals: Refusals, note_wait: Callable[[float], None]) -> None:
         """Let at most `waiting` requests wait for a thread; `note_wait` is told for how many seconds who got one did."""
-        self._waiting_max = waiting
-        self._refusals = refusals
-        self._note_wait = note_wait
+        self._waiting_max, self._refusals, self._note_wait = waiting, refusals, note_wait
 
     @property
     def under_way(self) -> int:
