@@ -80,9 +80,14 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Tell a new worker how many requests may wait in it, and let it count in its place."""
     from projectapi.infra import metrics
+    from projectapi.serving.refusals import Refusals
 
-    worker.limit(waiting=_settings.max_waiting_requests, origins=_settings.cors_origins)
     metrics.take_slot(worker.metrics_slot)
+    worker.limit(
+        waiting=_settings.max_waiting_requests,
+        refusals=Refusals(_settings.cors_origins, metrics.count_refusal),
+        note_wait=metrics.QUEUE_SECONDS.observe,
+    )
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from flask import Flask
 
-from projectapi.api.tracing import ROUTE, request_id_of
+from projectapi.api.tracing import ERROR_CODE, ROUTE, request_id_of
 from projectapi.database_budget import database_budget
+from projectapi.errors import ProjectApiError
 from projectapi.protocols import Metrics
 from projectapi.request_id import request_id
 
@@ -61,9 +62,17 @@ class AccessLog:
             seconds = time.perf_counter() - started
             status = int(begun[0][:3])
             self._metrics.count_request(environ["REQUEST_METHOD"], environ.get(ROUTE, _NO_ROUTE), status, seconds)
+            if status >= 400:
+                self._count_error(environ, status)
             if self._logged and log.isEnabledFor(logging.INFO):
                 _log(environ, status, begun[1], seconds)
             request_id.reset(outer)
+
+    def _count_error(self, environ: WSGIEnvironment, status: int) -> None:
+        # Health checks say with 503 how others are. What broke outside of Flask has no code of its own.
+        code = environ.get(ERROR_CODE) or (ProjectApiError.code if status == ProjectApiError.status else None)
+        if code is not None:
+            self._metrics.count_error(status, code)
 
 
 def _log(environ: WSGIEnvironment, status: int, headers: list[tuple[str, str]], seconds: float) -> None:

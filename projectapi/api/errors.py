@@ -6,9 +6,10 @@ import logging
 from datetime import datetime
 
 import orjson
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from projectapi.api.tracing import ERROR_CODE
 from projectapi.errors import (
     BadRequest,
     BodyTooLarge,
@@ -30,6 +31,7 @@ _BY_STATUS: dict[int, type[ProjectApiError]] = {
 
 def render(error: ProjectApiError, status: int | None = None) -> Response:
     """Return the answer for an error."""
+    request.environ[ERROR_CODE] = error.code
     body = body_of(error, g.get("request_id"))
     return Response(body, status=status or error.status, mimetype="application/json", headers=error.headers)
 

@@ -9,12 +9,17 @@ from flask import Blueprint, Response, request
 from projectapi.api.context import backend
 from projectapi.api.documentation import documented, file_of
 from projectapi.errors import MetricsClosed
+from projectapi.project import JsonObject
 
 blueprint = Blueprint("metrics", __name__)
 
 
+# Either of the two: whether the token is needed is for the server's settings to say.
+_TOKEN_OR_NONE: JsonObject = {"security": [{"metricsToken": []}, {}]}
+
+
 @blueprint.get("/metrics")
-@documented(answer=file_of("text/plain"), stores=False, errors=(MetricsClosed,))
+@documented(answer=file_of("text/plain"), stores=False, errors=(MetricsClosed,), more=_TOKEN_OR_NONE)
 def show_metrics() -> Response:
     """Return all numbers in the format of Prometheus, to whoever has the token for them."""
     token = backend().metrics_token

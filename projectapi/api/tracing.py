@@ -13,6 +13,9 @@ from projectapi.request_id import request_id
 ROUTE = "projectapi.route"
 """The key of WSGI's environment under which the template of the request's address is noted, for the metrics."""
 
+ERROR_CODE = "projectapi.error_code"
+"""The key under which the code of the error is noted that the request is answered with."""
+
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 

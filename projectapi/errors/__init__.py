@@ -60,9 +60,16 @@ The cause of an error (a driver's exception, say) is chained with ``from`` for t
 
 # Every class of these files, without a list: one that was forgotten in it would be missing in the documentation, too.
 from projectapi.errors.base import *
+from projectapi.errors.base import ProjectApiError
 from projectapi.errors.jobs import *
 from projectapi.errors.projects import *
 from projectapi.errors.requests import *
 from projectapi.errors.unavailable import *
 from projectapi.errors.uploads import *
 from projectapi.errors.videos import *
+
+
+def all_errors() -> list[type[ProjectApiError]]:
+    """Return every error that a client can meet, by status and code."""
+    found = [kind for kind in globals().values() if isinstance(kind, type) and issubclass(kind, ProjectApiError)]
+    return sorted(found, key=lambda kind: (kind.status, kind.code))

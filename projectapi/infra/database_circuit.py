@@ -17,6 +17,7 @@ from typing import NamedTuple
 from pymongo.errors import ConfigurationError
 
 from projectapi.errors import DatabaseUnavailable
+from projectapi.infra import metrics
 from projectapi.infra.circuit_breaker import CircuitBreaker
 from projectapi.infra.driver_errors import means_no_server, timed_out
 from projectapi.infra.server_watch import ServerWatch
@@ -74,6 +75,8 @@ class DatabaseCircuit:
         self._watch = watch or ServerWatch()
         self._patience_seconds = patience_seconds
         self._breaker = CircuitBreaker(pause_seconds=_PROBE_SECONDS, monotonic=monotonic)
+        # While MongoDB is away nobody may ask for anything: the metrics learn of it from the heartbeats.
+        self._watch.when_news_come(self._show)
 
     @property
     def is_open(self) -> bool:
@@ -101,6 +104,7 @@ class DatabaseCircuit:
         elif self._is_known_only_by_failures:
             wanted = min(wanted, _PROBE_SECONDS) if self._breaker.allows() else 0.0
         if wanted <= 0:
+            metrics.TROUBLED.labels("refused").inc()
             raise DatabaseUnavailable
         return wanted
 
@@ -111,7 +115,12 @@ class DatabaseCircuit:
         # While DNS is away the hosts of a mongodb+srv:// address cannot be looked up.
         if means_no_server(error) or isinstance(error, ConfigurationError):
             self._breaker.failed()
+        self._show()
 
     def succeeded(self) -> None:
         """Learn that an operation was carried out."""
-        self._breaker.succeeded()
+        if self._breaker.succeeded():
+            self._show()
+
+    def _show(self) -> None:
+        metrics.DATABASE_CIRCUIT.set(self.is_open)

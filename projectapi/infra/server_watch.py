@@ -36,6 +36,11 @@ class ServerWatch(ServerHeartbeatListener):
         self._suspected_at: float | None = None
         self._failures = 0
         self._said_away_at: float | None = None
+        self._tell: Callable[[], object] = lambda: None
+
+    def when_news_come(self, tell: Callable[[], object]) -> None:
+        """Have `tell` called after each heartbeat, in the thread of a monitor."""
+        self._tell = tell
 
     def follow(self, client: MongoClient[dict[str, Any]]) -> None:
         """Watch this client's servers."""
@@ -69,9 +74,12 @@ class ServerWatch(ServerHeartbeatListener):
 
     def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None:
         """Take note of a sign of life."""
-        if not event.reply.is_writable:
-            return
-        now = self._heard_at = self._monotonic()
+        if event.reply.is_writable:
+            self._heard(self._monotonic())
+        self._tell()
+
+    def _heard(self, now: float) -> None:
+        self._heard_at = now
         self._failures = 0
         if self._said_away_at is not None:
             log.warning("MongoDB is back, %.1f seconds after it was missed.", now - self._said_away_at)
@@ -91,6 +99,7 @@ class ServerWatch(ServerHeartbeatListener):
                 "with 503. It is asked again every half second.",
                 type(event.reply).__name__,
             )
+        self._tell()
 
     def _finds_writable(self) -> bool:
         if self._client is None:

@@ -15,11 +15,11 @@ from projectapi.jobs.desk import JobDesk
 from projectapi.jobs.folder import JobsFolder
 from projectapi.jobs.kinds import kinds_of_work
 from projectapi.jobs.redis_queue import RedisCarrier, RedisWorker
-from projectapi.jobs.runner import Count, JobRunner, uncounted
+from projectapi.jobs.runner import JobRunner
 from projectapi.jobs.threads import ThreadCarrier
 from projectapi.protocols import JobCarrier, Jobs, JobStore, Recogniser, TranscriptStore, VideoFiles, Worker
 
-__all__ = ["Count", "JobsRoom", "open_jobs"]
+__all__ = ["JobsRoom", "open_jobs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,11 @@ def open_jobs(
     redis_url: str | None,
     at_once: int,
     waiting: int,
-    count: Count = uncounted,
 ) -> JobsRoom:
-    """Put the room together: at most `at_once` jobs at a time on this machine, at most `waiting` requests that wait.
-
-    `count` is told of every job that is done in this process.
-    """
+    """Put the room together: at most `at_once` jobs at a time on this machine, at most `waiting` requests that wait."""
     kinds = kinds_of_work(videos, transcripts, recogniser)
     folder = JobsFolder(media_dir / "jobs", at_once=at_once)
-    runner = JobRunner(store, kinds, folder, count=count)
+    runner = JobRunner(store, kinds, folder)
     carriers: list[JobCarrier] = [ThreadCarrier(runner.run, at_once=at_once)]
     worker = None
     if redis_url is not None:

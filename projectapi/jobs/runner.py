@@ -5,25 +5,16 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-import time
-from collections.abc import Callable
 
 from projectapi.errors import ProjectApiError, Unavailable
 from projectapi.jobs.folder import JobsFolder
 from projectapi.jobs.kinds import Kinds
 from projectapi.project import JsonObject
-from projectapi.protocols import Job, JobState, JobStopped, JobStore
+from projectapi.protocols import Job, JobStopped, JobStore
 
 PULSE_SECONDS = 1.0
 
-Count = Callable[[str, str, float], None]
-"""Is told the kind of a job that was done here, its outcome and how long it took in seconds."""
-
 _log = logging.getLogger(__name__)
-
-
-def uncounted(kind: str, state: str, seconds: float) -> None:
-    """Count nothing."""
 
 
 class JobRunner:
@@ -35,13 +26,11 @@ class JobRunner:
         kinds: Kinds,
         folder: JobsFolder,
         *,
-        count: Count = uncounted,
         pulse_seconds: float = PULSE_SECONDS,
     ) -> None:
         self._store = store
         self._kinds = kinds
         self._folder = folder
-        self._count = count
         self._pulse_seconds = pulse_seconds
 
     def run(self, job_id: str) -> None:
@@ -65,19 +54,15 @@ class JobRunner:
                 self._store.finish(job_id, holder, Unavailable())
 
     def _do(self, job: Job, holder: str) -> None:
-        started = time.monotonic()
         pulse = _Pulse(self._store, job.id, holder, self._pulse_seconds)
         try:
             outcome = self._outcome(job, pulse)
         except JobStopped:
             _log.info("the job %s (%s) was left: it is cancelled, or in other hands", job.id, job.request.kind)
-            self._count(job.request.kind, "left", time.monotonic() - started)
             return
         finally:
             pulse.stop()
         self._store.finish(job.id, holder, outcome)
-        state = JobState.FAILED if isinstance(outcome, ProjectApiError) else JobState.FINISHED
-        self._count(job.request.kind, state, time.monotonic() - started)
 
     def _outcome(self, job: Job, pulse: _Pulse) -> JsonObject | ProjectApiError:
         work = self._kinds[job.request.kind]

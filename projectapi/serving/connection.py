@@ -42,7 +42,7 @@ class Connection(TConn):  # type: ignore[misc]
         super().__init__(cfg, client, address, server)
         self.has_head = False
         self.has_ended = False
-        self.refuse_at = 0.0
+        self.queued_at = 0.0
         self.dropped_bytes = 0
         self.close_at = 0.0
         self._let_go = let_go

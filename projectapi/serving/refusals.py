@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -34,18 +34,27 @@ _log = logging.getLogger(__name__)
 _STATUS = {LimitRequestLine: 414, ExpectationFailed: 417, LimitRequestHeaders: 431, UnsupportedTransferCoding: 501}
 
 
+CountRefusal = Callable[[str, int, str], None]
+"""Is told the method, the status and the error's code of each request that is refused."""
+
+
+def uncounted(method: str, status: int, code: str) -> None:
+    """Count nothing."""
+
+
 class Refusals:
     """Refuses requests on behalf of a worker; pages of `origins` may read why."""
 
-    def __init__(self, origins: Collection[str]) -> None:
+    def __init__(self, origins: Collection[str] = (), count: CountRefusal = uncounted) -> None:
         self._origins = frozenset(origins)
         self._say_again_at = 0.0
+        self._count = count
 
     def refuse(self, conn: Connection, error: ProjectApiError) -> None:
         """Refuse the request on this connection, and name it in the log."""
         with _naming(conn.head) as name:
             _log.info("A request was refused: %s", error.code)
-            self._send(conn, error, name, error.status)
+            self._refuse(conn, error, name, error.status)
 
     def refuse_overload(self, conn: Connection, others: int) -> None:
         """Refuse the request because so many others are under way; the log says so now and then, not for each."""
@@ -54,17 +63,22 @@ class Refusals:
             _log.warning("Requests are refused: %d are under way and may wait.", others)
             self._say_again_at = now + _SAY_AGAIN_SECONDS
         with _naming(conn.head) as name:
-            self._send(conn, Overloaded(), name, Overloaded.status)
+            self._refuse(conn, Overloaded(), name, Overloaded.status)
 
     def explain(self, conn: Connection, failure: Exception) -> None:
         """Answer a request that gunicorn itself could not take."""
         with _naming(conn.head) as name:
             if isinstance(failure, ParseException):
                 _log.info("A request was refused: %s", type(failure).__name__)
-                self._send(conn, BadRequest(), name, _STATUS.get(type(failure), BadRequest.status))
+                self._refuse(conn, BadRequest(), name, _STATUS.get(type(failure), BadRequest.status))
             else:
+                # It was counted where the application was called.
                 _log.error("A request could not be answered.", exc_info=failure)
                 self._send(conn, ProjectApiError(), name, ProjectApiError.status)
+
+    def _refuse(self, conn: Connection, error: ProjectApiError, name: str, status: int) -> None:
+        self._count(conn.head.partition(b" ")[0].decode("latin-1"), status, error.code)
+        self._send(conn, error, name, status)
 
     def _send(self, conn: Connection, error: ProjectApiError, name: str, status: int) -> None:
         conn.send_at_once(_answer(error, conn.head, self._origins, name, status))

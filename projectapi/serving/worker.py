@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -59,16 +59,16 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         self._queued: deque[tuple[Connection, Future[Any]]] = deque()
         self._here = threading.local()
         self._waiting_max = self.worker_connections
-        self._refusals = Refusals(())
+        self._refusals = Refusals()
+        self._note_wait: Callable[[float], None] = lambda seconds: None
         self._sink = bytearray(1 << 18)
         # gunicorn stops in the middle of things; this one stops between requests, and only past twice the number regardless.
         self._recycle_at = self.max_requests
         self.max_requests = 2 * self._recycle_at
 
-    def limit(self, *, waiting: int, origins: Collection[str]) -> None:
-        """Let at most `waiting` requests wait for a thread; pages of `origins` may read what the others are told."""
-        self._waiting_max = waiting
-        self._refusals = Refusals(origins)
+    def limit(self, *, waiting: int, refusals: Refusals, note_wait: Callable[[float], None]) -> None:
+        """Let at most `waiting` requests wait for a thread; `note_wait` is told for how many seconds who got one did."""
+        self._waiting_max, self._refusals, self._note_wait = waiting, refusals, note_wait
 
     @property
     def under_way(self) -> int:
@@ -131,9 +131,9 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
             self.nr_conns -= 1
             conn.close(graceful=True)
             return
+        conn.queued_at = time.monotonic() if under_way > self.cfg.threads else 0.0
         future = self.tpool.submit(self.handle, conn)
-        if under_way > self.cfg.threads:
-            conn.refuse_at = time.monotonic() + QUEUE_SECONDS
+        if conn.queued_at:
             self._queued.append((conn, future))
         future.add_done_callback(partial(self.method_queue.defer, self.finish_request, conn))
 
@@ -142,7 +142,7 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         while self._queued:
             conn, future = self._queued[0]
             waits = not future.running() and not future.done()
-            if waits and conn.refuse_at > time.monotonic():
+            if waits and conn.queued_at + QUEUE_SECONDS > time.monotonic():
                 break
             self._queued.popleft()
             if waits and future.cancel():
@@ -151,6 +151,8 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Connection) -> Any:
         """Answer a request, in a thread."""
         self._here.conn = conn
+        if conn.queued_at:
+            self._note_wait(time.monotonic() - conn.queued_at)
         return super().handle(conn)
 
     def handle_request(self, req: Any, conn: Connection) -> Any:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 
-from projectapi.errors import ProjectApiError
+from projectapi.errors import ProjectApiError, all_errors
 from projectapi.project import new_id
 from projectapi.protocols import Job, JobKind, JobRequest, JobState
 from projectapi.stores.documents import Document, document_from_video, video_from_document
@@ -75,10 +74,4 @@ def _error_from_document(stored: Document) -> ProjectApiError:
     return kind(stored["sentence"], detail=stored["detail"], headers=stored["headers"])
 
 
-def _family(kind: type[ProjectApiError]) -> Iterator[type[ProjectApiError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from _family(child)
-
-
-_ERRORS = {kind.code: kind for kind in _family(ProjectApiError)}
+_ERRORS = {kind.code: kind for kind in all_errors()}

@@ -20,7 +20,7 @@ from projectapi.infra.database_circuit import DatabaseCircuit
 from projectapi.infra.metrics_page import PrometheusMetrics
 from projectapi.infra.redis_client import RedisLink
 from projectapi.infra.retry import Retry
-from projectapi.jobs import Count, JobsRoom, open_jobs
+from projectapi.jobs import JobsRoom, open_jobs
 from projectapi.media import MediaRoom
 from projectapi.media.disk_marker import MarkerFile
 from projectapi.media.disk_notice import announce_disk
@@ -36,8 +36,8 @@ from projectapi.stores.backup_source import MongoBackupSource, missing_revisions
 from projectapi.stores.backup_target import MongoBackupTarget
 from projectapi.stores.cache import CONTROL_COLLECTION, CacheEngine, CacheSettings, MongoControlStore
 from projectapi.stores.database_info import METADATA, CheckedRetry, DatabaseInfo
+from projectapi.stores.database_numbers import DatabaseNumbers
 from projectapi.stores.database_schema import MongoDatabaseSchema
-from projectapi.stores.database_size import bytes_of
 from projectapi.stores.housekeeping import MongoHousekeeping
 from projectapi.stores.media_disk import MongoMediaAudit, MongoMediaDisk
 from projectapi.timeline.retention import RetentionPolicy
@@ -75,9 +75,8 @@ def assemble_backend(config: Config, clients: Clients, recogniser: Recogniser | 
     stores, announce = _stores(database, retry, engine)
     schema = MongoDatabaseSchema(database, unchecked_retry, mongodb_schema(), announce=announce)
     videos = _media_room(config)
-    metrics = _metrics(config, database)
     listener = recogniser or open_recogniser(config.speech, config.whisper_model_dir, videos.folder.work_folder)
-    jobs = _jobs(config, stores, videos, listener, clients.redis_url, metrics.count_job)
+    jobs = _jobs(config, stores, videos, listener, clients.redis_url)
     disk = MongoMediaDisk(database, retry, MarkerFile(config.media_dir))
     return Backend(
         answers=stores.answers,
@@ -102,7 +101,7 @@ def assemble_backend(config: Config, clients: Clients, recogniser: Recogniser | 
         checks=health_checks(config, database, circuit, engine, disk, schema),
         prepare=partial(_prepare, schema, engine),
         close=partial(_close, clients),
-        metrics=metrics,
+        metrics=_metrics(config, DatabaseNumbers(database, circuit)),
         metrics_token=_metrics_token(config),
         version=version,
         ownership_enforced=config.ownership == "enforced",
@@ -142,7 +141,7 @@ def _media_room(config: Config) -> MediaRoom:
 
 
 def _jobs(
-    config: Config, stores: Stores, videos: MediaRoom, recogniser: Recogniser | None, redis_url: str | None, count: Count
+    config: Config, stores: Stores, videos: MediaRoom, recogniser: Recogniser | None, redis_url: str | None
 ) -> JobsRoom:
     return open_jobs(
         stores.jobs,
@@ -153,7 +152,6 @@ def _jobs(
         redis_url=redis_url,
         at_once=config.jobs_at_once,
         waiting=max(1, config.web_threads // 2),
-        count=count,
     )
 
 
@@ -181,10 +179,11 @@ def _retention(config: Config) -> RetentionPolicy:
     return RetentionPolicy(keep_all=timedelta(hours=hours), hourly=timedelta(days=days))
 
 
-def _metrics(config: Config, database: Database[Document]) -> PrometheusMetrics:
+def _metrics(config: Config, numbers: DatabaseNumbers) -> PrometheusMetrics:
     return PrometheusMetrics(
         media_dir=config.media_dir,
-        database_bytes=partial(bytes_of, database),
+        sizes=numbers.sizes,
+        jobs=numbers.jobs,
         database_limit_bytes=config.database_limit_bytes,
     )
 

@@ -18,6 +18,7 @@ from tests.harness.killable import GunicornApp
 from tests.harness.whole_app import Reply, descendants, upload_form, wait_for
 
 APP = "tests.harness.listening_app"
+METRICS_TOKEN = "for those who run it"
 _STOP_SECONDS = 15.0
 
 
@@ -27,7 +28,7 @@ class Installation:
     def __init__(self, folder: Path, *, mongodb_uri: str, redis_url: str = "", web_workers: int = 1) -> None:
         self.media_dir = folder / "media"
         # In production nothing stands in for a Redis that is not there.
-        servers = {"mongodb_uri": mongodb_uri, "redis_url": redis_url, "APP_ENV": "production"}
+        servers = {"mongodb_uri": mongodb_uri, "redis_url": redis_url, "APP_ENV": "production", "METRICS_TOKEN": METRICS_TOKEN}
         self.web = GunicornApp(folder, workers=web_workers, app=f"{APP}:app", **servers)
         self._log = folder / "worker.log"
         self._workers: list[Popen[bytes]] = []

@@ -11,8 +11,9 @@ import pytest
 from redis import Redis
 
 from projectapi.devstack.servers import REDIS
-from tests.harness.installation import Installation, is_below
+from tests.harness.installation import METRICS_TOKEN, Installation, is_below
 from tests.harness.killable import KillableServer, running, set_up_database
+from tests.harness.numbers import numbers_of
 from tests.harness.whole_app import is_alive, wait_for
 from tests.media_samples import ffmpeg, make_video, small_mp4_bytes
 
@@ -84,6 +85,20 @@ def test_a_worker_process_does_the_work_and_when_its_child_is_killed_it_is_begun
     assert installation.job_in_state(job_id, "finished")["error"] is None
     assert words_of(installation, project_id) == WORDS
     assert is_alive(worker.pid)
+
+
+def test_the_web_process_tells_the_metrics_of_jobs_that_a_worker_process_does(installation: Installation) -> None:
+    def jobs(state: str) -> float:
+        return numbers_of(installation.web.port, METRICS_TOKEN).total("projectapi_jobs", kind="transcribe", state=state)
+
+    finished, worker = jobs("finished"), installation.start_worker()
+    _, job_id, _ = _carried_by(installation, worker.pid)
+
+    wait_for(lambda: jobs("running") > 0, 30, "the running job on the page")
+    installation.let_go()
+    installation.job_in_state(job_id, "finished")
+
+    wait_for(lambda: jobs("finished") > finished, 30, "the finished job on the page")
 
 
 def test_when_the_worker_process_and_its_child_are_killed_the_web_process_takes_over(installation: Installation) -> None:

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from projectapi.devstack.servers import MONGODB, REDIS
 from tests.harness.caller import Caller, CallFailed
 from tests.harness.killable import GunicornApp, KillableServer, running, set_up_database
+from tests.harness.numbers import Numbers, Sample, numbers_of
 from tests.harness.stores import state
 from tests.harness.whole_app import upload_form, wait_for
 from tests.media_samples import small_mp4_bytes
@@ -25,21 +25,7 @@ WORKERS = 2
 CLIENTS = 4
 SAVES = 6
 READS = 40
-
-Sample = tuple[str, frozenset[tuple[str, str]]]
-
-
-class Numbers(dict[Sample, float]):
-    """All samples of one page."""
-
-    def total(self, name: str, **labels: str) -> float:
-        """Return the sum of a metric's samples that have these labels."""
-        wanted = set(labels.items())
-        return sum(value for (found, has), value in self.items() if found == name and wanted <= has)
-
-    def gain(self, before: Numbers, name: str, **labels: str) -> float:
-        """Return by how much this sum has grown since an earlier page."""
-        return self.total(name, **labels) - before.total(name, **labels)
+DATABASE_CIRCUIT = "projectapi_database_circuit_open"
 
 
 @dataclass
@@ -52,13 +38,7 @@ class Installation:
 
     def numbers(self) -> Numbers:
         """Read the page, from whichever worker answers."""
-        with Caller([self.app.port], "prometheus") as caller:
-            reply = caller.call("GET", "/metrics")
-        assert reply.status == 200
-        families = text_string_to_metric_families(reply.body.decode())
-        return Numbers(
-            {(sample.name, frozenset(sample.labels.items())): sample.value for family in families for sample in family.samples}
-        )
+        return numbers_of(self.app.port)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +112,7 @@ def test_no_label_holds_what_somebody_made_up(installation: Installation) -> Non
 
     assert sent
     assert ("method", "other") in labels
-    assert not [value for name, value in labels if len(value) >= 24 and name not in ("le", "route")]
+    assert not [value for name, value in labels if len(value) >= 24 and name not in ("le", "route", "cause", "code")]
     assert not [value for name, value in labels if name == "route" and "0000" in value]
 
 
@@ -223,17 +203,55 @@ def test_a_killed_mongodb_shows_in_the_numbers(installation: Installation) -> No
         asked = pool.submit(create, port)
         wait_for(lambda: installation.numbers().total("projectapi_database_pool_in_use") > 0, 30, "a command on its way")
         installation.mongodb.kill()
-        refused = asked.result()
+        status = asked.result()
 
     # Then the commands, the operations and the requests that failed are counted
     now = installation.numbers()
-    assert refused == 503
+    assert status == 503
     assert now.gain(before, "projectapi_database_command_failures_total") > 0
     assert now.gain(before, "projectapi_database_troubled_operations_total", outcome="failed") > 0
     assert now.gain(before, "projectapi_requests_total", status="503") > 0
 
+    # And while it stays away, all that is refused, and that every worker misses it
+    wait_for(lambda: create(port) == 503 and refused(installation) > refused_by(before), 60, "refused operations")
+    wait_for(lambda: installation.numbers().total(DATABASE_CIRCUIT) == WORKERS, 60, "every worker to miss MongoDB")
     installation.mongodb.start()
     wait_for(lambda: create(port) == 200, 60, "recovery")
+
+
+def test_mongodb_is_missed_also_while_nobody_asks_for_anything(installation: Installation) -> None:
+    wait_for(lambda: installation.numbers().total(DATABASE_CIRCUIT) == 0, 30, "nothing to be missed")
+
+    installation.mongodb.kill()
+    wait_for(lambda: installation.numbers().total(DATABASE_CIRCUIT) == WORKERS, 60, "every worker to miss MongoDB")
+    installation.mongodb.start()
+
+    wait_for(lambda: installation.numbers().total(DATABASE_CIRCUIT) == 0, 60, "every worker to hear it again")
+
+
+def test_readers_of_what_is_cached_do_not_hide_that_mongodb_is_away(installation: Installation) -> None:
+    port = installation.app.port
+    with Caller([port], "reader") as caller:
+        path = f"/projects/{caller.call('POST', '/projects', {'name': 'Kept'}).data['_id']}"
+        wait_for(lambda: caller.call("GET", path).headers["X-Cache"] == "HIT", 30, "the project to be cached")
+        before = refused(installation)
+
+        installation.mongodb.kill()
+        wait_for(lambda: caller.call("GET", path).status == 200 and refused(installation) > before, 60, "refused operations")
+        stale = caller.call("GET", path)
+        wait_for(lambda: installation.numbers().total(DATABASE_CIRCUIT) == WORKERS, 60, "every worker to miss MongoDB")
+        installation.mongodb.start()
+        wait_for(lambda: caller.call("GET", path).headers["X-Cache"] == "HIT", 60, "the cache to be trusted again")
+
+    assert (stale.status, stale.headers["X-Cache"]) == (200, "STALE")
+
+
+def refused(installation: Installation) -> float:
+    return refused_by(installation.numbers())
+
+
+def refused_by(numbers: Numbers) -> float:
+    return numbers.total("projectapi_database_troubled_operations_total", outcome="refused")
 
 
 def has_recovered(installation: Installation, before: Numbers) -> bool:

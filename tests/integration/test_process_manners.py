@@ -25,6 +25,7 @@ from projectapi import create_app
 from projectapi.serving.pace import GRACE_SECONDS
 from projectapi.serving.worker import QUEUE_SECONDS
 from tests.harness.caller import Caller
+from tests.harness.numbers import numbers_of
 from tests.harness.raw_http import RawClient, assert_refused, get, reply_from
 from tests.harness.whole_app import Reply, wait_for
 from tests.integration.conftest import Served
@@ -155,7 +156,7 @@ def test_who_would_wait_too_long_is_told_at_once_and_all_others_are_served(
     (worker,) = app.workers()
     slow_database()
     Crowd(app.port, 500).ask(60)
-    before = resident_megabytes(worker)
+    before, counted = resident_megabytes(worker), numbers_of(app.port)
 
     # When 500 ask at once, and the database takes its time for each
     crowd = Crowd(app.port, 500)
@@ -171,6 +172,12 @@ def test_who_would_wait_too_long_is_told_at_once_and_all_others_are_served(
         assert_refused(answer, 503, "overloaded")
         assert int(answer.headers["Retry-After"]) > 0
         assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    # And each is counted as what it was, with the waits of those that had to wait
+    now = numbers_of(app.port)
+    assert now.gain(counted, "projectapi_requests_total", method="GET", route="(refused)", status="503") == len(refused)
+    assert now.gain(counted, "projectapi_errors_total", status="503", code="overloaded") == len(refused)
+    assert 0 < now.gain(counted, "projectapi_queue_seconds_count") < len(served)
+    assert now.gain(counted, "projectapi_queue_seconds_sum") > 0
     # And nothing of it stays
     assert resident_megabytes(worker) - before < 10
     assert app.workers() == [worker]
@@ -282,6 +289,7 @@ def test_who_stops_in_the_middle_of_a_small_body_is_told_so(serve: Served) -> No
     assert_refused(answer, 408, "request_timeout")
     assert answer.headers["X-Request-Id"] == "stopped-1"
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert numbers_of(app.port).total("projectapi_requests_total", method="POST", route="(refused)", status="408") == 1
     assert re.search(r"INFO .*stopped-1.* refused: request_timeout", app.log.read_text()), app.log.read_text()
 
 

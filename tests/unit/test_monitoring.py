@@ -15,6 +15,7 @@ import yaml
 from prometheus_client import Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
+from projectapi.errors import all_errors
 from projectapi.infra import metrics
 from projectapi.infra.metrics_page import LOOKED_UP
 
@@ -46,7 +47,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 def declared() -> dict[str, set[str]]:
     """Every name that the page can show, with the labels that it has there."""
-    found: dict[str, set[str]] = {name: set() for name in LOOKED_UP}
+    found: dict[str, set[str]] = {name: set(gauge.labels) for name, gauge in LOOKED_UP.items()}
     for metric in vars(metrics).values():
         if isinstance(metric, MetricWrapperBase):
             labels = set(metric._labelnames)
@@ -96,6 +97,20 @@ def test_every_alert_is_seen_to_fire_and_to_stay_silent() -> None:
     silent = {case["alertname"] for case in cases if not case["exp_alerts"]}
 
     assert fires == silent == {rule["alert"] for rule in alerts()}
+
+
+def test_what_counts_as_a_failure_is_said_alike_everywhere() -> None:
+    said = [re.findall(r'code!~"([^"]*)"', expression) for _, expression in expressions()]
+    (left_out,) = {codes for found in said for codes in found}
+
+    # Each is an answer of its own with a status of trouble: a name that was changed would be a failure from then on.
+    assert set(left_out.split("|")) <= {kind.code for kind in all_errors() if kind.status >= 500}
+    assert [f"`{code}`" for code in left_out.split("|")] == re.findall(r"`\w+`", left_out_by_the_guide())
+
+
+def left_out_by_the_guide() -> str:
+    (line,) = [line for line in (ROOT / "docs" / "operations.md").read_text().splitlines() if "The alerts leave out" in line]
+    return line.partition("The alerts leave out")[2]
 
 
 @needs_promtool

@@ -12,12 +12,13 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from projectapi.api.documentation.examples import Examples
-from projectapi.api.documentation.failures import all_errors, error_schemas, example_of
+from projectapi.api.documentation.failures import error_schemas, example_of
 from projectapi.api.documentation.handlers import documentation_of
-from projectapi.api.documentation.headers import ANSWER_HEADERS
+from projectapi.api.documentation.headers import ANSWER_HEADERS, SECURITY_SCHEMES
 from projectapi.api.documentation.introduction import INTRODUCTION, TAGS
 from projectapi.api.documentation.operations import Operation
 from projectapi.api.documentation.shapes import json_schemas, marshmallow_plugin
+from projectapi.errors import all_errors
 from projectapi.project import JsonObject
 from projectapi.schemas.transcriptions import SEGMENT_CHANGES, SEGMENTS
 
@@ -103,6 +104,8 @@ def _add_components(spec: APISpec) -> None:
     plain = {"Segments": SEGMENTS, "SegmentChanges": SEGMENT_CHANGES, "PatchOperation": _PATCH_OPERATION}
     for name, schema in {**json_schemas(), **error_schemas(), **plain}.items():
         spec.components.schema(name, schema)
+    for name, scheme in SECURITY_SCHEMES.items():
+        spec.components.security_scheme(name, scheme)
     for name, header in ANSWER_HEADERS.items():
         spec.components.header(name, header)
     for kind in all_errors():

@@ -7,20 +7,15 @@ from collections.abc import Collection, Iterator
 from itertools import groupby
 
 from projectapi import errors
-from projectapi.errors import ProjectApiError
+from projectapi.errors import ProjectApiError, all_errors
 from projectapi.project import JsonObject
 
 _HEADERS = {
+    errors.MetricsClosed: ("WWW-Authenticate",),
     errors.PreconditionFailed: ("ETag",),
     errors.UnsupportedMediaType: ("Accept-Patch",),
     errors.RangeNotSatisfiable: ("Content-Range", "Accept-Ranges"),
 }
-
-
-def all_errors() -> list[type[ProjectApiError]]:
-    """Return every error that a client can meet, by status and code."""
-    found = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, ProjectApiError)]
-    return sorted(found, key=lambda kind: (kind.status, kind.code))
 
 
 def meaning_of(kind: type[ProjectApiError]) -> str:

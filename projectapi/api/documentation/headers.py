@@ -118,6 +118,7 @@ ANSWER_HEADERS: dict[str, JsonObject] = {
     "Server-Timing": _header("How long the answer took, in milliseconds.", "cache;desc=HIT, total;dur=0.84"),
     "Link": _header("The next page of the list (RFC 8288).", '</projects/?cursor=WyI>; rel="next"'),
     "Retry-After": _header("When to try again, in seconds.", 5, minimum=0),
+    "WWW-Authenticate": _header("What kind of authentication is asked for (RFC 9110).", 'Bearer realm="metrics"'),
     "Accept-Patch": _header("The media types of patches that are taken.", "application/merge-patch+json"),
     "Accept-Ranges": _header("Says that ranges of bytes can be asked for.", "bytes"),
     "Content-Range": _header("Which bytes of how many these are.", "bytes 0-99/25000"),
@@ -155,4 +156,12 @@ ADDRESS_PARTS: dict[str, JsonObject] = {
     "segment_id": _part("The `id` of a segment.", "e3b0c44298fc1c14"),
     "version": _part("The number of a version.", 1, minimum=0),
     "job_id": _part("The `_id` of a job.", "5b0fa6c3d1e2948700aa11bb"),
+}
+
+SECURITY_SCHEMES: dict[str, JsonObject] = {
+    "metricsToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The value of the setting METRICS_TOKEN. Outside of production no token is needed while it is missing.",
+    },
 }

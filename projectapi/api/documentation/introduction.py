@@ -32,7 +32,8 @@ INTRODUCTION = """The backend of a browser video editor.
 **Requests.** Keys that are not listed are ignored, never refused. JSON must be UTF-8, nest at most 64 levels deep, give no key
 twice and have no whole number beyond 64 bits.
 
-**Who asks** is said by `X-User-Id`, any text of up to 128 characters. An `Authorization` header is ignored.
+**Who asks** is said by `X-User-Id`, any text of up to 128 characters. An `Authorization` header is
+ignored by all addresses but `/metrics`.
 
 **Versions.** Saves are never lost: each save of a timeline is a version. With `If-Match` a save that somebody else was faster
 than is refused with 412; without it the last one wins.

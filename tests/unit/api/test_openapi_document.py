@@ -22,8 +22,8 @@ from projectapi import api, create_app
 from projectapi.api import docs
 from projectapi.api.documentation import Documented
 from projectapi.api.documentation.document import canonical_rules, documented_rules, methods_of, path_of
-from projectapi.api.documentation.failures import all_errors
 from projectapi.api.documentation.handlers import documentation_of
+from projectapi.errors import all_errors
 from tests.conftest import AppMaker
 from tests.harness.documentation import OpenApi, openapi_of
 
@@ -110,6 +110,18 @@ def test_an_answer_that_says_when_to_try_again_is_documented_with_it(openapi: Op
         for status, response in operation["responses"].items():
             codes = {code for content in response.get("content", {}).values() for code in content.get("examples", {})}
             assert not codes & told or "Retry-After" in response["headers"], f"{name}: {status}"
+
+
+def test_whoever_may_be_refused_for_want_of_a_token_is_told_how_to_send_it(openapi: OpenApi) -> None:
+    schemes = openapi.document["components"]["securitySchemes"]
+    asking = {name: said for name, said in operations(openapi.document) if "401" in said["responses"]}
+
+    assert asking
+    assert schemes["metricsToken"]["scheme"] == "bearer"
+    for name, said in asking.items():
+        assert {scheme for way in said["security"] for scheme in way} <= set(schemes), name
+        assert any(said["security"]), name
+        assert "WWW-Authenticate" in said["responses"]["401"]["headers"], name
 
 
 def fields_of(schema: JsonObject) -> Iterator[tuple[str, JsonObject]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from prometheus_client import REGISTRY
 from pymongo.errors import AutoReconnect, ConfigurationError, NetworkTimeout, OperationFailure, ServerSelectionTimeoutError
 
 from projectapi.errors import DatabaseUnavailable
@@ -32,6 +35,9 @@ class Watch(ServerWatch):
 
     def suspect(self) -> None:
         self.suspicions += 1
+
+    def when_news_come(self, tell: Callable[[], object]) -> None:
+        self.tell = tell
 
 
 class Clock:
@@ -160,3 +166,39 @@ def test_an_operation_without_an_answer_makes_a_silent_server_suspicious_and_no_
     circuit.failed(AutoReconnect("connection closed"))
 
     assert watch.suspicions == suspicions
+
+
+def shown(name: str = "projectapi_database_circuit_open", **labels: str) -> float:
+    value = REGISTRY.get_sample_value(name, labels)
+    assert value is not None
+    return value
+
+
+def test_the_metrics_learn_from_heartbeats_whether_it_is_open(circuit: DatabaseCircuit, watch: Watch) -> None:
+    seen = []
+    for watch.away in (None, PATIENCE_SECONDS - 0.1, PATIENCE_SECONDS, None):
+        watch.tell()
+        seen.append(shown())
+
+    # An election is not an outage.
+    assert seen == [0, 0, 1, 0]
+
+
+def test_the_metrics_learn_from_operations_while_there_are_no_heartbeats(circuit: DatabaseCircuit, watch: Watch) -> None:
+    watch.news = False
+
+    circuit.failed(ConfigurationError("The DNS query name does not exist"))
+    opened = shown()
+    circuit.succeeded()
+
+    assert (opened, shown()) == (1, 0)
+
+
+def test_what_is_refused_is_counted(circuit: DatabaseCircuit, watch: Watch) -> None:
+    refused = {"name": "projectapi_database_troubled_operations_total", "outcome": "refused"}
+    before = shown(**refused)
+    watch.away = 60.0
+
+    assert [is_refused(circuit) for _ in range(3)] == [True] * 3
+
+    assert shown(**refused) - before == 3

@@ -122,3 +122,16 @@ def test_a_heartbeat_that_fails_once_is_no_news_for_the_log(scene: Scene, caplog
     scene.beat()
 
     assert caplog.messages == []
+
+
+def test_each_heartbeat_is_passed_on_whatever_it_says(scene: Scene) -> None:
+    told: list[float | None] = []
+    scene.watch.when_news_come(lambda: told.append(scene.watch.away_for()))
+
+    scene.beat()
+    scene.beat(is_writable=False)
+    scene.now += 3
+    scene.miss()
+
+    assert len(told) == 3
+    assert told[-1] == 3

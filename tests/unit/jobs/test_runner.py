@@ -13,13 +13,13 @@ from typing import Any
 import mongomock
 import pytest
 
-from projectapi.errors import DatabaseUnavailable, MediaBusy
+from projectapi.errors import DatabaseUnavailable
 from projectapi.infra.retry import Retry
 from projectapi.jobs.folder import JobsFolder
 from projectapi.jobs.runner import JobRunner
 from projectapi.jobs.threads import ThreadCarrier
 from projectapi.project import JsonObject
-from projectapi.protocols import JobKind, JobRequest, JobState, JobStopped, Report
+from projectapi.protocols import JobKind, JobRequest, JobState, Report
 from projectapi.stores.collections import JOBS
 from projectapi.stores.mongo_jobs import MongoJobStore
 from tests.harness.jobs import job_request
@@ -77,27 +77,6 @@ def test_progress_is_told_while_the_work_goes_on(
     runner_of(Scripted(act)).run(job_id)
 
     assert (store.get(job_id).progress, store.get(job_id).state) == (100, JobState.FINISHED)
-
-
-@pytest.mark.parametrize(
-    ("ends", "state"), [({"done": True}, "finished"), (MediaBusy(), "failed"), (ValueError(), "failed"), (JobStopped(), "left")]
-)
-def test_what_became_of_a_job_is_counted(
-    store: MongoJobStore, job_id: str, tmp_path: Path, ends: JsonObject | Exception, state: str
-) -> None:
-    counted: list[tuple[str, str]] = []
-
-    def act(_: Report) -> JsonObject:
-        if isinstance(ends, Exception):
-            raise ends
-        return ends
-
-    kinds = {JobKind.TRIM_VIDEO: Scripted(act)}
-    folder = JobsFolder(tmp_path / "jobs", at_once=1)
-
-    JobRunner(store, kinds, folder, count=lambda kind, became, seconds: counted.append((kind, became))).run(job_id)
-
-    assert counted == [(JobKind.TRIM_VIDEO, state)]
 
 
 def test_a_database_that_is_away_for_a_moment_does_not_stop_the_work(

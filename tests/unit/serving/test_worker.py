@@ -17,19 +17,33 @@ from gunicorn.config import Config
 from projectapi.serving import worker as serving
 from projectapi.serving.connection import Connection
 from projectapi.serving.outlet import Backlog, Outlet
+from projectapi.serving.refusals import Refusals
 from projectapi.serving.worker import BoundedWorker
 from tests.harness.raw_http import assert_refused, get, reply_from
 
 ORIGIN = "http://localhost:3000"
 
 
+class CountingWorker(BoundedWorker):
+    """Keeps what it counts."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.counted: list[tuple[str, int, str]] = []
+        self.waits: list[float] = []
+
+
 @pytest.fixture
-def worker() -> Iterator[BoundedWorker]:
+def worker() -> Iterator[CountingWorker]:
     """A worker with its loop's parts, that was not started."""
     settings = Config()
     settings.set("threads", 2)
-    made = BoundedWorker(1, 1, [], None, 30, settings, logging.getLogger("test"))
-    made.limit(waiting=3, origins=[ORIGIN])
+    made = CountingWorker(1, 1, [], None, 30, settings, logging.getLogger("test"))
+    made.limit(
+        waiting=3,
+        refusals=Refusals([ORIGIN], lambda *refusal: made.counted.append(refusal)),
+        note_wait=made.waits.append,
+    )
     made.poller = selectors.DefaultSelector()
     yield made
     made.poller.close()
@@ -71,7 +85,7 @@ def wait_for_head(pair: Pair) -> None:
 
 
 def test_what_waits_too_long_for_a_thread_is_refused_while_all_threads_are_taken(
-    worker: BoundedWorker, pair: Pair, monkeypatch: pytest.MonkeyPatch
+    worker: CountingWorker, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "QUEUE_SECONDS", 0.0)
     pair.client.sendall(get("/projects", Origin=ORIGIN))
@@ -94,9 +108,11 @@ def test_what_waits_too_long_for_a_thread_is_refused_while_all_threads_are_taken
     worker.method_queue.close()
     assert_refused(reply, 503, "overloaded")
     assert reply.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert worker.counted == [("GET", 503, "overloaded")]
+    assert worker.waits == []
 
 
-def test_a_page_of_an_unknown_origin_may_not_read_the_refusal(worker: BoundedWorker, pair: Pair) -> None:
+def test_a_page_of_an_unknown_origin_may_not_read_the_refusal(worker: CountingWorker, pair: Pair) -> None:
     pair.client.sendall(get("/projects", Origin="http://evil.example", X_Request_Id="mine-1"))
     wait_for_head(pair)
     worker.nr_conns = 6
@@ -108,6 +124,7 @@ def test_a_page_of_an_unknown_origin_may_not_read_the_refusal(worker: BoundedWor
     assert_refused(reply, 503, "overloaded")
     assert "Access-Control-Allow-Origin" not in reply.headers
     assert reply.headers["X-Request-Id"] == "mine-1"
+    assert worker.counted == [("GET", 503, "overloaded")]
 
 
 def test_who_neither_sends_nor_closes_is_left_after_a_while(
