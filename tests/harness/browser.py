@@ -38,7 +38,7 @@ def browser(url: str, folder: Path) -> Iterator[None]:
 
 
 def rendered(url: str, folder: Path, *, seconds: float = 90.0) -> Rendered:
-    """Return the page once it has loaded everything and half a minute of its own time has passed, which stands while it loads."""
+    """Return the page after half a minute of its own time, which stands still while anything is loading."""
     options = ("--enable-logging=stderr", "--virtual-time-budget=30000", "--dump-dom")
     done = subprocess.run([*_chromium(folder), *options, url], capture_output=True, text=True, timeout=seconds, check=True)
     return Rendered(done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE:" in line])
