@@ -18,7 +18,17 @@ from projectapi.backup.checking import MissingRevisions, check
 from projectapi.backup.creating import Creation, archive_name, archives_of
 from projectapi.backup.restoring import refuse_occupied, restore
 from projectapi.project import SCHEMA_VERSION, JsonObject, now
-from projectapi.protocols import BackupProblem, Backups, BackupSource, BackupSummary, BackupTarget, Progress, VideoFiles
+from projectapi.protocols import (
+    BackupProblem,
+    Backups,
+    BackupSource,
+    BackupSummary,
+    BackupTarget,
+    ForeignDisk,
+    MediaDisk,
+    Progress,
+    VideoFiles,
+)
 
 __all__ = ["BackupFolder"]
 
@@ -36,6 +46,7 @@ class BackupFolder(Backups):
         version: str,
         source: BackupSource,
         target_of: Callable[[str], BackupTarget],
+        disk_of: Callable[[str], MediaDisk],
         missing_revisions: MissingRevisions,
         videos: VideoFiles,
     ) -> None:
@@ -44,6 +55,7 @@ class BackupFolder(Backups):
         self._version = version
         self._source = source
         self._target_of = target_of
+        self._disk_of = disk_of
         self._missing_revisions = missing_revisions
         self._videos = videos
 
@@ -81,7 +93,9 @@ class BackupFolder(Backups):
         check(archive, self._missing_revisions, progress)
         return _summary(archive)
 
-    def restore(self, archive: Path, database: str | None, *, force: bool, progress: Progress) -> Sequence[str]:
+    def restore(
+        self, archive: Path, database: str | None, *, force: bool, accept_disk: bool, progress: Progress
+    ) -> Sequence[str]:
         """See `Backups.restore`."""
         name = database or self._database
         if not _DATABASE_NAME.fullmatch(name):
@@ -92,6 +106,7 @@ class BackupFolder(Backups):
         target = self._target_of(name)
         with ArchiveReader(archive) as reader:
             resumed = refuse_occupied(reader, target, name, force=force)
+            _settle_disk(manifest, self._disk_of(name), accept=accept_disk)
             lines = restore(reader, target, self._videos, progress)
         return [*([resumed] if resumed else []), *lines, _restored_line(manifest, name)]
 
@@ -105,6 +120,17 @@ class BackupFolder(Backups):
         if keep is not None:
             for path in archives_of(self._database, folder)[keep:]:
                 path.unlink()
+
+
+def _settle_disk(manifest: JsonObject, disk: MediaDisk, *, accept: bool) -> None:
+    """Make the disk the database's own if that is wished; else let no videos onto another's, where they would not last."""
+    if accept:
+        disk.accept()
+    elif manifest["files"]:
+        try:
+            disk.refuse_foreign()
+        except ForeignDisk as error:
+            raise BackupProblem(f"There are videos in this archive. {error}") from error
 
 
 @contextmanager

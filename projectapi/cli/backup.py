@@ -54,10 +54,14 @@ def verify(archive: str) -> None:
 @click.argument("archive")
 @click.option("--database", metavar="NAME", help="Into this database in the place of MONGODB_DATABASE.")
 @click.option("--force", is_flag=True, help="Replace everything that is in the database.")
-def restore(archive: str, database: str | None, force: bool) -> None:
+@click.option("--accept-disk", is_flag=True, help="Let the disk under MEDIA_DIR belong to this database alone from now on.")
+def restore(archive: str, database: str | None, force: bool, accept_disk: bool) -> None:
     """Bring ARCHIVE back, after checking it. Killed on the way, run it again: it begins anew."""
     with _explained("Nothing is restored, or not all of it:"), _progress_bar("Bytes") as progress:
-        lines = backend().backups.restore(backend().backups.find(archive), database, force=force, progress=progress)
+        backups = backend().backups
+        lines = backups.restore(
+            backups.find(archive), database, force=force, accept_disk=accept_disk, progress=progress
+        )
     for line in lines:
         click.echo(line)
 

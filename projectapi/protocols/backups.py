@@ -134,9 +134,12 @@ class Backups(Protocol):
     def verify(self, archive: Path, progress: Progress) -> BackupSummary:
         """Check every byte and every reference; works without a database. `progress` counts bytes."""
 
-    def restore(self, archive: Path, database: str | None, *, force: bool, progress: Progress) -> Sequence[str]:
+    def restore(
+        self, archive: Path, database: str | None, *, force: bool, accept_disk: bool, progress: Progress
+    ) -> Sequence[str]:
         """Bring everything back into the database of this name (default: the application's) and the media folder.
 
         Verifies first. Refuses a database with something in it unless `force` is given or an earlier restore was cut off
-        there. `progress` counts bytes. Returns lines for people. Raises DatabaseUnavailable.
+        there, and videos for a disk that belongs to another database unless `accept_disk` makes it this one's. `progress`
+        counts bytes. Returns lines for people. Raises DatabaseUnavailable, and Unavailable when the disk cannot be read.
         """
