@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -489,3 +490,29 @@ def shape(app: Flask, name: str) -> dict[str, Any]:
     target = app.extensions["projectapi"].backups._target_of(name)
     source = app.extensions["projectapi"].backups._source
     return dict(type(source)(target._database, target._retry, target._info).collections())
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Be another user than root, whom no rights keep from anything."""
+    was = os.geteuid()
+    if was == 0:
+        os.seteuid(10001)
+    try:
+        yield
+    finally:
+        os.seteuid(was)
+
+
+def test_a_folder_of_somebody_else_is_refused_and_the_doctor_saw_it_before(
+    app: Flask, tmp_path: Path
+) -> None:
+    (tmp_path / "backups").mkdir(mode=0o555)
+
+    with unprivileged():
+        doctor, refused = app.test_cli_runner().invoke(args=("doctor",)), run(app, "create")
+
+    assert "WARN  backups         BACKUP_DIR cannot be written to" in doctor.output
+    assert refused.exit_code == 1
+    assert "The backup was not made: " in refused.output
+    assert archives(app) == []

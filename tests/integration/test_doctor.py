@@ -73,7 +73,7 @@ def test_a_whole_installation_is_in_order(installation: Installation) -> None:
     assert exit_code == 0
     assert list(lines) == [
         *("settings", "connection", "write concern", "connections", "mongodb", "clock", "rights", "indexes", "validators"),
-        *("schema version", "redis", "redis eviction", "disk", "videos", "ffmpeg"),
+        *("schema version", "redis", "redis eviction", "disk", "videos", "backups", "ffmpeg"),
     ]
     assert {line for line in lines.values() if line.startswith("FAIL")} == set()
     assert "answers in" in lines["mongodb"]
