@@ -73,8 +73,10 @@ class BackupFolder(Backups):
             except BaseException:
                 writer.abandon()
                 raise
-            self._delete_old(folder, keep)
-        return _summary(path)
+            made = _summary(path)
+            if keep is not None:
+                self._delete_old(folder, keep, made)
+        return made
 
     def list(self, folder: Path | None) -> Sequence[BackupSummary]:
         """See `Backups.list`."""
@@ -116,9 +118,11 @@ class BackupFolder(Backups):
             part.unlink(missing_ok=True)
         return ArchiveWriter(path)
 
-    def _delete_old(self, folder: Path, keep: int | None) -> None:
-        if keep is not None:
-            for path in archives_of(self._database, folder)[keep:]:
+    def _delete_old(self, folder: Path, keep: int, made: BackupSummary) -> None:
+        archives = archives_of(self._database, folder)
+        spared = None if made.is_whole else next((path for path in archives if _makes_up_for(made, path)), None)
+        for path in archives[keep:]:
+            if path != spared:
                 path.unlink()
 
 
@@ -150,6 +154,12 @@ def _locked(folder: Path) -> Iterator[None]:
         raise BackupProblem(f"The archive could not be written into {folder}: {error.strerror}.") from error
     finally:
         os.close(descriptor)
+
+
+def _makes_up_for(made: BackupSummary, path: Path) -> bool:
+    """Tell whether an archive may have what the one that was made lacks; one without videos has no lost one."""
+    earlier = _summary(path)
+    return earlier.is_whole and bool(earlier.files or not made.lost_files)
 
 
 def _summary(path: Path) -> BackupSummary:

@@ -15,6 +15,9 @@ from projectapi.protocols import BackupProblem, BackupSummary, Progress
 
 backup = AppGroup("backup", help="Make, check and restore backups of everything.")
 
+_INCOMPLETE = 3
+"""Exit status when an archive was made, but not everything was there to be put into it; click takes 2 for itself."""
+
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -22,12 +25,17 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.argument("folder", required=False, type=_FOLDER)
 @click.option("--videos", is_flag=True, help="The video files, too.")
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Delete all but the newest N archives afterwards.")
-def create(folder: Path | None, videos: bool, keep: int | None) -> None:
-    """Write an archive of the whole database into FOLDER (default: BACKUP_DIR). Safe while everybody works."""
+@click.pass_context
+def create(context: click.Context, folder: Path | None, videos: bool, keep: int | None) -> None:
+    """Write an archive of the whole database into FOLDER (default: BACKUP_DIR). Safe while everybody works.
+
+    Exit status 3: it was made, but something that it should have was not there; the newest archive that is whole is kept then.
+    """
     with _explained("The backup was not made:"), _progress_bar("Projects") as progress:
         summary = backend().backups.create(folder, with_videos=videos, keep=keep, progress=progress)
     click.echo(f"{summary.path}: {_contents(summary)}.")
     _warn(summary)
+    context.exit(0 if summary.is_whole else _INCOMPLETE)
 
 
 @backup.command("list")

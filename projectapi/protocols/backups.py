@@ -115,6 +115,11 @@ class BackupSummary:
     lost_files: Sequence[str] = ()
     problem: str | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that records name is in the archive (of the videos only where they were asked for)."""
+        return not (self.problem or self.damaged or self.lost_files)
+
 
 class Backups(Protocol):
     """Makes backups, looks after them and brings them back. Every method may raise BackupProblem."""
@@ -122,6 +127,7 @@ class Backups(Protocol):
     def create(self, folder: Path | None, *, with_videos: bool, keep: int | None, progress: Progress) -> BackupSummary:
         """Write an archive into the folder and then, if `keep` says so, delete all but the newest ones of this database.
 
+        When something was missing, the newest archive in which nothing is stays as well: it may be the last that has it.
         `progress` counts projects. Raises DatabaseUnavailable.
         """
 
