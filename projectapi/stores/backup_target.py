@@ -1,7 +1,7 @@
 """Filling a database from a backup.
 
 The note that a restore is under way is written before anything is emptied and taken away after everything is done: a restore
-that was killed is recognised by it, by the next one and by every process of projectapi that starts. Running ones look at it each
+that was killed is recognised by it, by the next one and by every process that starts. Processes that run look at it each
 second, which is waited for: then nobody reads or writes here until everything is done.
 """
 
