@@ -169,7 +169,7 @@ def _backups(
         version=version,
         source=MongoBackupSource(client[name], unchecked_retry, info(name)),
         target_of=lambda other: MongoBackupTarget(client[other], unchecked_retry, info(other), mongodb_schema()),
-        disk_of=lambda other: MongoMediaDisk(client[other], retry, MarkerFile(config.media_dir)),
+        disk_of=lambda other: MongoMediaDisk(client[other], unchecked_retry, MarkerFile(config.media_dir)),
         missing_revisions=missing_revisions,
         videos=videos,
     )
