@@ -134,7 +134,27 @@ def test_compose_starts_the_image_on_servers_of_its_own() -> None:
     assert set(app["environment"]) <= set(SETTINGS)
     assert set(app["depends_on"]) <= set(compose())
     assert {volume.partition(":")[2] for volume in app["volumes"]} == folders_of_the_image()
-    Config.from_env({name: str(value) for name, value in app["environment"].items()})
+    Config.from_env({name: by_default(str(value)) for name, value in app["environment"].items()})
+
+
+def by_default(value: str) -> str:
+    """Return what compose makes of a value when the variables in it are not set."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
+
+
+def test_compose_serves_this_machine_only_unless_told_otherwise() -> None:
+    ports = [by_default(port) for service in compose().values() for port in service.get("ports", [])]
+
+    assert len(ports) == 3
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_a_deployed_service_has_a_token_for_its_numbers() -> None:
+    variables = {variable["key"]: variable for variable in render()["projectapi"]["envVars"]}
+
+    assert variables["METRICS_TOKEN"]["generateValue"] is True
+    assert heroku()["env"]["METRICS_TOKEN"]["generator"] == "secret"
+    assert "METRICS_TOKEN" in compose()["app"]["environment"]
 
 
 def test_render_runs_what_the_procfile_runs(light_app: Flask) -> None:
