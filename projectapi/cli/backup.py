@@ -65,7 +65,7 @@ def verify(archive: str) -> None:
 @click.option("--accept-disk", is_flag=True, help="Let the disk under MEDIA_DIR belong to this database alone from now on.")
 def restore(archive: str, database: str | None, force: bool, accept_disk: bool) -> None:
     """Bring ARCHIVE back, after checking it. Killed on the way, run it again: it begins anew."""
-    with _explained("Nothing is restored, or not all of it:"), _progress_bar("Bytes") as progress:
+    with _explained("The restore did not come to its end:"), _progress_bar("Bytes") as progress:
         backups = backend().backups
         lines = backups.restore(
             backups.find(archive), database, force=force, accept_disk=accept_disk, progress=progress

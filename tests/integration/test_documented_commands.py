@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -15,7 +16,9 @@ from typing import ClassVar
 import pytest
 from flask import Flask
 
+from tests.contract.calls import create_project
 from tests.harness.documented_commands import pattern_of, serving
+from tests.media_samples import small_mp4_bytes
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
@@ -105,3 +108,17 @@ def test_the_first_request_of_the_readme_is_answered_as_it_says_there(app: Flask
     # then
     expected = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "...", answer)
     assert re.fullmatch(pattern_of(expected), said), said
+
+
+def test_the_upload_of_the_readme_puts_a_video_into_the_project(app: Flask, tmp_path: Path) -> None:
+    # given
+    [command] = re.findall(r"```sh\n(curl -T .*?)\n```", (ROOT / "README.md").read_text())
+    (tmp_path / "holiday.mp4").write_bytes(small_mp4_bytes())
+    project_id = create_project(app.test_client(), "Holiday")
+    # when
+    with serving(app) as address:
+        said = run(f"cd '{tmp_path}'; {command.replace('localhost:8001', address)}", ID=project_id)
+    # then
+    assert json.loads(said)["success"] is True
+    with app.test_client().get(f"/media/{project_id}/video") as response:
+        assert response.data == small_mp4_bytes()
