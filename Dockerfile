@@ -12,10 +12,11 @@ ENV PATH=/opt/venv/bin:$PATH \
     APP_ENV=production \
     FLASK_APP=wsgi \
     PORT=8001 \
-    MEDIA_DIR=/var/lib/projectapi/media
-# The folder of videos is made here, so that a volume mounted over it belongs to the user, too.
+    MEDIA_DIR=/var/lib/projectapi/media \
+    BACKUP_DIR=/var/lib/projectapi/backups
+# The folders are made here, so that volumes mounted over them belong to the user, too.
 RUN useradd --system --uid 10001 --home-dir /srv/projectapi --shell /usr/sbin/nologin projectapi \
- && install -d -o projectapi -g projectapi /var/lib/projectapi/media
+ && install -d -o projectapi -g projectapi /var/lib/projectapi/media /var/lib/projectapi/backups
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /srv/projectapi
 COPY wsgi.py config.py gunicorn.conf.py ./

@@ -34,6 +34,7 @@ from projectapi.errors import (
     VideoTooLarge,
 )
 from projectapi.project import ProjectKey, Video
+from projectapi.protocols import ForeignDisk
 from projectapi.schemas.loading import invalid
 from projectapi.schemas.looks import FrameRequest
 from projectapi.schemas.requests import MediaForm
@@ -88,11 +89,7 @@ def record_video(key: ProjectKey, video: Video, *, begun_at: datetime | None = N
         backend().videos.discard(video)
         raise
     if replaced is not None:
-        try:
-            backend().videos.discard(replaced)
-        except OSError:
-            # The new video is recorded; what is left of the old one is the sweep's business.
-            log.warning("the files of a replaced video could not be deleted", exc_info=True)
+        _discard_replaced(replaced)
     if replaced is None or replaced.sha256 != video.sha256:
         return "Video uploaded successfully"
     return "Video uploaded successfully. It is the same file as before: the project's timeline fits it as it was."
@@ -103,6 +100,15 @@ def _refuse_overtaken(key: ProjectKey, begun_at: datetime) -> None:
     later = backend().videos.begun_at(current) if current else None
     if later is not None and later > begun_at:
         raise UploadOvertaken
+
+
+def _discard_replaced(video: Video) -> None:
+    try:
+        backend().media_disk.refuse_foreign()
+        backend().videos.discard(video)
+    except (OSError, ProjectApiError, ForeignDisk):
+        # The new video is recorded; what is left of the old one is the sweep's business.
+        log.warning("the files of a replaced video could not be deleted", exc_info=True)
 
 
 @blueprint.get("/media/<project_id>/thumbnail")

@@ -18,7 +18,17 @@ from projectapi.backup.checking import MissingRevisions, check
 from projectapi.backup.creating import Creation, archive_name, archives_of
 from projectapi.backup.restoring import refuse_occupied, restore
 from projectapi.project import SCHEMA_VERSION, JsonObject, now
-from projectapi.protocols import BackupProblem, Backups, BackupSource, BackupSummary, BackupTarget, Progress, VideoFiles
+from projectapi.protocols import (
+    BackupProblem,
+    Backups,
+    BackupSource,
+    BackupSummary,
+    BackupTarget,
+    ForeignDisk,
+    MediaDisk,
+    Progress,
+    VideoFiles,
+)
 
 __all__ = ["BackupFolder"]
 
@@ -36,6 +46,7 @@ class BackupFolder(Backups):
         version: str,
         source: BackupSource,
         target_of: Callable[[str], BackupTarget],
+        disk_of: Callable[[str], MediaDisk],
         missing_revisions: MissingRevisions,
         videos: VideoFiles,
     ) -> None:
@@ -44,6 +55,7 @@ class BackupFolder(Backups):
         self._version = version
         self._source = source
         self._target_of = target_of
+        self._disk_of = disk_of
         self._missing_revisions = missing_revisions
         self._videos = videos
 
@@ -61,8 +73,10 @@ class BackupFolder(Backups):
             except BaseException:
                 writer.abandon()
                 raise
-            self._delete_old(folder, keep)
-        return _summary(path)
+            made = _summary(path)
+            if keep is not None:
+                self._delete_old(folder, keep, made)
+        return made
 
     def list(self, folder: Path | None) -> Sequence[BackupSummary]:
         """See `Backups.list`."""
@@ -81,7 +95,9 @@ class BackupFolder(Backups):
         check(archive, self._missing_revisions, progress)
         return _summary(archive)
 
-    def restore(self, archive: Path, database: str | None, *, force: bool, progress: Progress) -> Sequence[str]:
+    def restore(
+        self, archive: Path, database: str | None, *, force: bool, accept_disk: bool, progress: Progress
+    ) -> Sequence[str]:
         """See `Backups.restore`."""
         name = database or self._database
         if not _DATABASE_NAME.fullmatch(name):
@@ -92,6 +108,7 @@ class BackupFolder(Backups):
         target = self._target_of(name)
         with ArchiveReader(archive) as reader:
             resumed = refuse_occupied(reader, target, name, force=force)
+            _settle_disk(manifest, self._disk_of(name), accept=accept_disk)
             lines = restore(reader, target, self._videos, progress)
         return [*([resumed] if resumed else []), *lines, _restored_line(manifest, name)]
 
@@ -101,10 +118,23 @@ class BackupFolder(Backups):
             part.unlink(missing_ok=True)
         return ArchiveWriter(path)
 
-    def _delete_old(self, folder: Path, keep: int | None) -> None:
-        if keep is not None:
-            for path in archives_of(self._database, folder)[keep:]:
+    def _delete_old(self, folder: Path, keep: int, made: BackupSummary) -> None:
+        archives = archives_of(self._database, folder)
+        spared = None if made.is_whole else next((path for path in archives if _makes_up_for(made, path)), None)
+        for path in archives[keep:]:
+            if path != spared:
                 path.unlink()
+
+
+def _settle_disk(manifest: JsonObject, disk: MediaDisk, *, accept: bool) -> None:
+    """Make the disk the database's own if that is wished; else let no videos onto another's, where they would not last."""
+    if accept:
+        disk.accept()
+    elif manifest["files"]:
+        try:
+            disk.refuse_foreign()
+        except ForeignDisk as error:
+            raise BackupProblem(f"There are videos in this archive. {error}") from error
 
 
 @contextmanager
@@ -124,6 +154,12 @@ def _locked(folder: Path) -> Iterator[None]:
         raise BackupProblem(f"The archive could not be written into {folder}: {error.strerror}.") from error
     finally:
         os.close(descriptor)
+
+
+def _makes_up_for(made: BackupSummary, path: Path) -> bool:
+    """Tell whether an archive may have what the one that was made lacks; one without videos has no lost one."""
+    earlier = _summary(path)
+    return earlier.is_whole and bool(earlier.files or not made.lost_files)
 
 
 def _summary(path: Path) -> BackupSummary:

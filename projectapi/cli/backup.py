@@ -15,6 +15,9 @@ from projectapi.protocols import BackupProblem, BackupSummary, Progress
 
 backup = AppGroup("backup", help="Make, check and restore backups of everything.")
 
+_INCOMPLETE = 3
+"""Exit status when an archive was made, but not everything was there to be put into it; click takes 2 for itself."""
+
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -22,12 +25,17 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.argument("folder", required=False, type=_FOLDER)
 @click.option("--videos", is_flag=True, help="The video files, too.")
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Delete all but the newest N archives afterwards.")
-def create(folder: Path | None, videos: bool, keep: int | None) -> None:
-    """Write an archive of the whole database into FOLDER (default: BACKUP_DIR). Safe while everybody works."""
+@click.pass_context
+def create(context: click.Context, folder: Path | None, videos: bool, keep: int | None) -> None:
+    """Write an archive of the whole database into FOLDER (default: BACKUP_DIR). Safe while everybody works.
+
+    Exit status 3: it was made, but something that it should have was not there; the newest archive that is whole is kept then.
+    """
     with _explained("The backup was not made:"), _progress_bar("Projects") as progress:
         summary = backend().backups.create(folder, with_videos=videos, keep=keep, progress=progress)
     click.echo(f"{summary.path}: {_contents(summary)}.")
     _warn(summary)
+    context.exit(0 if summary.is_whole else _INCOMPLETE)
 
 
 @backup.command("list")
@@ -54,10 +62,14 @@ def verify(archive: str) -> None:
 @click.argument("archive")
 @click.option("--database", metavar="NAME", help="Into this database in the place of MONGODB_DATABASE.")
 @click.option("--force", is_flag=True, help="Replace everything that is in the database.")
-def restore(archive: str, database: str | None, force: bool) -> None:
+@click.option("--accept-disk", is_flag=True, help="Let the disk under MEDIA_DIR belong to this database alone from now on.")
+def restore(archive: str, database: str | None, force: bool, accept_disk: bool) -> None:
     """Bring ARCHIVE back, after checking it. Killed on the way, run it again: it begins anew."""
-    with _explained("Nothing is restored, or not all of it:"), _progress_bar("Bytes") as progress:
-        lines = backend().backups.restore(backend().backups.find(archive), database, force=force, progress=progress)
+    with _explained("The restore did not come to its end:"), _progress_bar("Bytes") as progress:
+        backups = backend().backups
+        lines = backups.restore(
+            backups.find(archive), database, force=force, accept_disk=accept_disk, progress=progress
+        )
     for line in lines:
         click.echo(line)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -27,6 +28,8 @@ _COLOURS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
 @with_appcontext
 def doctor(context: click.Context) -> None:
     """Look at everything projectapi needs, a line for each, with what to do; exit code 1 if something does not work."""
+    # What is wrong stands in the lines below; the log would say it once more between them, with the names of hosts.
+    logging.getLogger("projectapi").setLevel(logging.CRITICAL)
     settings = SettingsExamination(current_app.config["PROJECTAPI"])
     counts: Counter[Verdict] = Counter()
     for name, diagnosis in diagnoses([settings, *current_app.extensions[EXAMINATIONS]]):

@@ -14,7 +14,7 @@ _STATES = {
     DiskState.NEW: "The database knows no disk yet; the server marks it when it starts.",
     DiskState.KNOWN: "The disk is the one that the database knows.",
     DiskState.WIPED: "The disk bears no mark: it was wiped, or another one is mounted.",
-    DiskState.ANOTHER: "The disk bears the mark of another than the one that the database knows.",
+    DiskState.ANOTHER: "The disk belongs to another database, or is another than the one that the database knows.",
 }
 _WRONG = (DiskState.WIPED, DiskState.ANOTHER)
 
@@ -28,7 +28,7 @@ def check(context: click.Context, hashes: bool) -> None:
     with ending_with("The check stopped:"):
         state = parts.media_disk.state()
         damaged = list(parts.media_audit.damaged(hashes=hashes))
-        leftovers = parts.housekeeping.sweep_files(dry_run=True)
+        leftovers = [] if state is DiskState.ANOTHER else parts.housekeeping.sweep_files(dry_run=True)
     click.echo(_STATES[state])
     if damaged:
         print_columns([_HEADER, *(_row(video) for video in damaged)])
@@ -39,7 +39,7 @@ def check(context: click.Context, hashes: bool) -> None:
 
 @media.command("sweep")
 @click.option("--delete", is_flag=True, help="Really delete them.")
-@click.option("--accept-disk", is_flag=True, help="Let the database know this disk from now on, in place of another.")
+@click.option("--accept-disk", is_flag=True, help="Let this disk be the database's, and no other's, from now on.")
 def sweep(delete: bool, accept_disk: bool) -> None:
     """List the files, older than a day, that no record names; with --delete they go. Records are never touched."""
     parts = backend()

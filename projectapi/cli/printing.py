@@ -10,7 +10,7 @@ import click
 from flask import current_app
 
 from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, ProjectApiError
-from projectapi.protocols import Backend
+from projectapi.protocols import Backend, ForeignDisk
 
 _LOOK_FOR_IT = (
     "See that it runs, that MONGODB_URI names it, and that its network access list lets this machine in; then run this again."
@@ -31,6 +31,8 @@ def ending_with(sentence: str) -> Iterator[None]:
         raise click.ClickException(f"{sentence} MongoDB went away in the middle of it. {_LOOK_FOR_IT}") from error
     except DatabaseUnavailable as error:
         raise click.ClickException(f"{sentence} MongoDB cannot be reached. {_LOOK_FOR_IT}") from error
+    except ForeignDisk as error:
+        raise click.ClickException(f"{sentence} {error}") from error
     except ProjectApiError as error:
         raise click.ClickException(f"{sentence} {error.__cause__ or error.text}") from error
 

@@ -1,22 +1,25 @@
-"""The mark on the media disk: ``<root>/.projectapi``, a file with a random name for the disk, which nothing ever changes."""
+"""The mark on the media disk: ``<root>/.projectapi``, with a random name for the disk and the name of its database."""
 
 from __future__ import annotations
 
 import os
 import re
 import tempfile
-import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from projectapi import errors
 from projectapi.media.storage import sync_folder
-from projectapi.protocols import DiskMarker
+from projectapi.protocols import DiskMarker, Mark
 
 MARKER = ".projectapi"
 
-_NAME = re.compile(r"disk ([0-9a-f]{32})\n")
-_TEXT = "disk {name}\nMade by projectapi, which knows by it that this is the disk with its videos. Please leave it here.\n"
+_MARK = re.compile(r"disk ([0-9a-f]{32})\n(?:database (.+)\n)?")
+_TEXT = (
+    "disk {disk}\ndatabase {database}\n"
+    "Made by projectapi, which knows by it that this is the disk with the videos of that database. Please leave it here.\n"
+)
 
 
 class MarkerFile(DiskMarker):
@@ -26,40 +29,43 @@ class MarkerFile(DiskMarker):
         self._root = root
         self._path = root / MARKER
 
-    def read(self) -> str | None:
+    def read(self) -> Mark | None:
         """See `DiskMarker.read`."""
         try:
-            found = _NAME.match(self._path.read_text(encoding="ascii"))
+            found = _MARK.match(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             raise errors.Unavailable from error
         # A mark that cannot be understood is not ours.
-        return found[1] if found else None
+        return Mark(found[1], found[2]) if found else None
 
-    def make(self) -> str:
+    def make(self, mark: Mark) -> None:
         """See `DiskMarker.make`."""
+        # The mark gets its name only when it is whole: of several that make it at once, the first one's stays.
+        with self._written(mark) as temporary, suppress(FileExistsError):
+            os.link(temporary, self._path)
+
+    def replace(self, mark: Mark) -> None:
+        """See `DiskMarker.replace`."""
+        with self._written(mark) as temporary:
+            os.replace(temporary, self._path)
+
+    @contextmanager
+    def _written(self, mark: Mark) -> Iterator[str]:
+        """Give a file with the mark in it, which goes afterwards if it is still there; then the disk knows its names."""
         try:
             self._root.mkdir(parents=True, exist_ok=True)
-            self._link_whole_file()
+            descriptor, temporary = tempfile.mkstemp(prefix=MARKER, dir=self._root)
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    file.write(_TEXT.format(disk=mark.disk, database=mark.database))
+                    os.fchmod(file.fileno(), 0o644)
+                    file.flush()
+                    os.fsync(file.fileno())
+                yield temporary
+            finally:
+                Path(temporary).unlink(missing_ok=True)
             sync_folder(self._root)
         except OSError as error:
             raise errors.Unavailable from error
-        name = self.read()
-        if name is None:
-            raise errors.Unavailable
-        return name
-
-    def _link_whole_file(self) -> None:
-        """Give the mark its name only when it is whole: of several that make it at once, the first one's stays."""
-        descriptor, temporary = tempfile.mkstemp(prefix=MARKER, dir=self._root)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(_TEXT.format(name=uuid.uuid4().hex))
-                os.fchmod(file.fileno(), 0o644)
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(temporary, self._path)
-        finally:
-            os.unlink(temporary)

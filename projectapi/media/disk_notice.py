@@ -19,8 +19,9 @@ ADVICE = {
     ),
     DiskState.ANOTHER: (
         "The disk with the videos is not the one that the database knows: MEDIA_DIR bears the mark of another. Mount the right "
-        "one, or, if several servers use one database, let them share one disk. Projects and timelines are safe. "
-        "`flask media check` lists the missing videos; `flask media sweep --accept-disk` accepts this disk as the right one."
+        "one; let several servers of one database share one disk, and give each database a disk or folder of its own. Projects "
+        "and timelines are safe, and nothing is deleted here. `flask media check` lists the missing videos; `flask media sweep "
+        "--accept-disk` makes this disk the database's own, and no other's."
     ),
 }
 

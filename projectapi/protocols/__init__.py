@@ -36,7 +36,16 @@ from projectapi.protocols.jobs import (
     Worker,
 )
 from projectapi.protocols.looks import Filmstrip, VideoLooks, Waveform
-from projectapi.protocols.media_disk import DamagedVideo, DiskMarker, DiskState, FileTrouble, MediaAudit, MediaDisk
+from projectapi.protocols.media_disk import (
+    DamagedVideo,
+    DiskMarker,
+    DiskState,
+    FileTrouble,
+    ForeignDisk,
+    Mark,
+    MediaAudit,
+    MediaDisk,
+)
 from projectapi.protocols.metrics import Metrics
 from projectapi.protocols.projects import ProjectStore
 from projectapi.protocols.speech import Recogniser, Word
@@ -79,6 +88,7 @@ __all__ = [
     "DiskMarker",
     "DiskState",
     "FileTrouble",
+    "ForeignDisk",
     "Filmstrip",
     "HistoryReport",
     "Housekeeping",
@@ -94,6 +104,7 @@ __all__ = [
     "JobStopped",
     "JobStore",
     "Jobs",
+    "Mark",
     "MediaAudit",
     "MediaDisk",
     "Metrics",

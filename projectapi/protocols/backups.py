@@ -115,6 +115,11 @@ class BackupSummary:
     lost_files: Sequence[str] = ()
     problem: str | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that records name is in the archive (of the videos only where they were asked for)."""
+        return not (self.problem or self.damaged or self.lost_files)
+
 
 class Backups(Protocol):
     """Makes backups, looks after them and brings them back. Every method may raise BackupProblem."""
@@ -122,6 +127,7 @@ class Backups(Protocol):
     def create(self, folder: Path | None, *, with_videos: bool, keep: int | None, progress: Progress) -> BackupSummary:
         """Write an archive into the folder and then, if `keep` says so, delete all but the newest ones of this database.
 
+        When something was missing, the newest archive in which nothing is stays as well: it may be the last that has it.
         `progress` counts projects. Raises DatabaseUnavailable.
         """
 
@@ -134,9 +140,12 @@ class Backups(Protocol):
     def verify(self, archive: Path, progress: Progress) -> BackupSummary:
         """Check every byte and every reference; works without a database. `progress` counts bytes."""
 
-    def restore(self, archive: Path, database: str | None, *, force: bool, progress: Progress) -> Sequence[str]:
+    def restore(
+        self, archive: Path, database: str | None, *, force: bool, accept_disk: bool, progress: Progress
+    ) -> Sequence[str]:
         """Bring everything back into the database of this name (default: the application's) and the media folder.
 
         Verifies first. Refuses a database with something in it unless `force` is given or an earlier restore was cut off
-        there. `progress` counts bytes. Returns lines for people. Raises DatabaseUnavailable.
+        there, and videos for a disk that belongs to another database unless `accept_disk` makes it this one's. `progress`
+        counts bytes. Returns lines for people. Raises DatabaseUnavailable, and Unavailable when the disk cannot be read.
         """

@@ -1,15 +1,21 @@
-"""Whether the disk still is the one that the videos were stored on, and whether each video is still on it."""
+"""Whether the disk still is the one that the videos were stored on, and whether each video is still on it.
+
+A disk belongs to one database, which alone may delete files on it: what it does not name may be another's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class DiskState(StrEnum):
-    """How the media folder compares with the one that the database knows; it is new while the database knows none."""
+    """How the media folder compares with the one that the database knows.
+
+    It is new while neither bears a mark; a mark that the database does not know is that of another disk, or database.
+    """
 
     NEW = "new"
     KNOWN = "known"
@@ -17,14 +23,28 @@ class DiskState(StrEnum):
     ANOTHER = "another"
 
 
+class ForeignDisk(Exception):
+    """Files would have to be deleted on a disk that belongs to another database; the text is for who runs projectapi."""
+
+
+class Mark(NamedTuple):
+    """What stands on a disk: a random name of its own and the name of the database that owns it (None: not said)."""
+
+    disk: str
+    database: str | None
+
+
 class DiskMarker(Protocol):
-    """The mark on the disk: a file that is made once and has a random name of the disk in it."""
+    """The mark on the disk: a file that is made once and changes only when another database becomes the owner."""
 
-    def read(self) -> str | None:
-        """Return the disk's name, None when it bears no mark. Raises Unavailable when the disk cannot be read."""
+    def read(self) -> Mark | None:
+        """Return the disk's mark, None when it bears none. Raises Unavailable when the disk cannot be read."""
 
-    def make(self) -> str:
-        """Mark the disk if it bears no mark, durably, and return its name. Raises Unavailable and DiskFull."""
+    def make(self, mark: Mark) -> None:
+        """Mark the disk, durably, unless it bears a mark. Raises Unavailable and DiskFull."""
+
+    def replace(self, mark: Mark) -> None:
+        """Mark the disk, durably, whatever mark it bears. Raises Unavailable and DiskFull."""
 
 
 class MediaDisk(Protocol):
@@ -34,13 +54,16 @@ class MediaDisk(Protocol):
         """Return how they compare. Raises DatabaseUnavailable, and Unavailable when the disk cannot be read."""
 
     def mark_new(self) -> None:
-        """Mark both where the database knows no disk yet; for servers only, since a command may run where no disk is mounted.
+        """Mark both where neither bears a mark; for servers only, since a command may run where no disk is mounted.
 
         Raises as `state` does, and DiskFull.
         """
 
     def accept(self) -> None:
-        """Let the database know this disk from now on, as the one on which the videos are. Raises as `mark_new` does."""
+        """Make this disk the database's own from now on, and no other's. Raises as `mark_new` does."""
+
+    def refuse_foreign(self) -> None:
+        """Raise ForeignDisk when nothing may be deleted here, because the disk is another database's; else as `state` does."""
 
 
 class FileTrouble(StrEnum):

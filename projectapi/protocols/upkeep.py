@@ -57,13 +57,19 @@ class Housekeeping(Protocol):
         """Take from history what the policy lets go, and delete revisions that nothing has pointed to for an hour."""
 
     def sweep_files(self, *, dry_run: bool = False) -> Sequence[str]:
-        """Delete media files, older than a day, that no project names, and uploads that expired; return their names."""
+        """Delete media files, older than a day, that no project names, and uploads that expired; return their names.
+
+        Raises ForeignDisk.
+        """
 
     def list_trash(self, owner: str | None = None) -> Iterator[Trashed]:
         """Return the projects in the trash, of one owner or of all, those deleted longest ago first."""
 
     def purge(self, deleted_until: datetime, *, dry_run: bool = False) -> PurgeReport:
-        """Remove for ever, with history and files, the projects that were moved to the trash at `deleted_until` or before."""
+        """Remove for ever, with history and files, the projects that were moved to the trash at `deleted_until` or before.
+
+        Raises ForeignDisk.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Filling a database from a backup.
 
 The note that a restore is under way is written before anything is emptied and taken away after everything is done: a restore
-that was killed is recognised by it, by the next one and by every process of projectapi that starts. History goes in before the
-projects, so that no project is ever seen without it.
+that was killed is recognised by it, by the next one and by every process that starts. Processes that run look at it each
+second, which is waited for: then nobody reads or writes here until everything is done.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class MongoBackupTarget:
         self._database = database
         self._retry = retry
         self._info = info
+        self._control = MongoControlStore(database[CONTROL_COLLECTION])
         self._timeline = timeline
         self._name = new_write_id()
 
@@ -46,10 +47,12 @@ class MongoBackupTarget:
     def begin(self, archive: str, collections: Mapping[str, JsonObject]) -> None:
         """See `BackupTarget.begin`."""
         self._info.begin_restoring(archive, self._name)
+        self._control.begin_restoring()
+        # This also waits until everybody has read the control document anew, or no longer trusts what was read before.
+        forget_everything(self._control)
         for name in _all(collections):
             self._check_alone()
             self._retry.repeat(self._database[name].drop)
-        self._forget_cached()
         for name, described in collections.items():
             self._make(name, from_json(described["options"]), from_json(described["indexes"]))
 
@@ -66,9 +69,10 @@ class MongoBackupTarget:
         self._check_alone()
         lines = set_up(self._database, self._timeline)
         self._info.raise_to_latest()
-        self._forget_cached()
         if not self._info.end_restoring(self._name):
             raise _overtaken()
+        # A hint and no more: left over by a kill before this line, it has everybody look at the note itself.
+        self._control.end_restoring()
         return lines
 
     def _make(self, name: str, options: Document, indexes: Sequence[Document]) -> None:
@@ -90,11 +94,6 @@ class MongoBackupTarget:
         """Give way to a restore that was begun later: two at once would leave a mixture of two archives."""
         if self._info.read().restorer != self._name:
             raise _overtaken()
-
-    def _forget_cached(self) -> None:
-        control = MongoControlStore(self._database[CONTROL_COLLECTION])
-        if control.read() is not None:
-            forget_everything(control)
 
 
 def _overtaken() -> BackupProblem:

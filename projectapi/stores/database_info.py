@@ -5,6 +5,8 @@ It has the newest shape that was written to the database, and the note that a ba
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -20,6 +22,8 @@ METADATA = "metadata"
 _ID = "main"
 _RESTORING = "restoring"
 _RESTORER = "restorer"
+
+_CHECK_SECONDS = 1.0
 
 T = TypeVar("T")
 
@@ -76,30 +80,46 @@ class DatabaseInfo:
 
 
 class CheckedRetry(Retry):
-    """A `Retry` that, before its first operation, makes sure that the database is not newer than the code.
+    """A `Retry` that, before its operations, makes sure that this program may work on the database as it is now.
 
-    The check waits for the first use so that a process starts while the database is away. Once passed, it is not repeated:
-    documents of a newer shape that appear later are refused one by one, when they are read.
+    The check waits for the first use so that a process starts while the database is away. Passed, it holds for a second: a
+    restore that begins under running processes waits that long. Whoever reads for another reason whether one is under way,
+    as the cache does each second, may say so by `heard` and spares a check.
     """
 
     def __init__(
-        self, check: Callable[[], None], *, deadline_seconds: float, circuit: DatabaseCircuit | None = None
+        self,
+        check: Callable[[], None],
+        *,
+        deadline_seconds: float,
+        circuit: DatabaseCircuit | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(deadline_seconds=deadline_seconds, circuit=circuit)
         self._check = check
-        self._passed = False
+        self._monotonic = monotonic
+        self._passed_at = -math.inf
 
     def read(self, operation: Callable[[], T]) -> T:
-        """See `Retry.read`. Raises DatabaseTooNew."""
+        """See `Retry.read`. Raises DatabaseTooNew and RestoreUnderWay."""
         self._check_first()
         return super().read(operation)
 
     def write(self, operation: Callable[[], T], landed: Callable[[], T | None]) -> T:
-        """See `Retry.write`. Raises DatabaseTooNew."""
+        """See `Retry.write`. Raises DatabaseTooNew and RestoreUnderWay."""
         self._check_first()
         return super().write(operation, landed)
 
+    def heard(self, asked_at: float, is_restoring: bool) -> None:
+        """Take note of what a read that began at `asked_at` (monotonic, in seconds) saw; after a restore only a check helps."""
+        if is_restoring:
+            self._passed_at = -math.inf
+        elif self._passed_at > -math.inf:
+            self._passed_at = max(self._passed_at, asked_at)
+
     def _check_first(self) -> None:
-        if not self._passed:
+        now = self._monotonic()
+        if now - self._passed_at >= _CHECK_SECONDS:
+            self._passed_at = -math.inf
             self._check()
-            self._passed = True
+            self._passed_at = now

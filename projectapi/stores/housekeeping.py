@@ -59,7 +59,8 @@ class MongoHousekeeping(Housekeeping):
 
     def sweep_files(self, *, dry_run: bool = False) -> Sequence[str]:
         """See `Housekeeping.sweep_files`."""
-        if self._disk and self._disk.state() in (DiskState.WIPED, DiskState.ANOTHER):
+        self._refuse_foreign_disk()
+        if self._disk and self._disk.state() is DiskState.WIPED:
             # What lies there may belong to somebody else.
             log.warning("the media disk is not the one that the database knows, so all its files were left alone")
             return []
@@ -78,7 +79,12 @@ class MongoHousekeeping(Housekeeping):
 
     def purge(self, deleted_until: datetime, *, dry_run: bool = False) -> PurgeReport:
         """See `Housekeeping.purge`."""
+        self._refuse_foreign_disk()
         return self._trash.purge(deleted_until, dry_run=dry_run)
+
+    def _refuse_foreign_disk(self) -> None:
+        if self._disk:
+            self._disk.refuse_foreign()
 
     def _paths_in_use(self) -> Iterator[str]:
         for page in project_pages(self._projects, self._retry, _FILES):

@@ -68,10 +68,11 @@ class Clients:
 def assemble_backend(config: Config, clients: Clients, recogniser: Recogniser | None, *, version: str) -> Backend:
     """Return the backend that works with these clients; `recogniser` takes the place of the one that the settings choose."""
     database, seconds, circuit = clients.mongodb[config.mongodb_database], config.database_deadline_seconds, clients.circuit
-    engine = _cache_engine(config, clients.redis, database, circuit, version) if clients.redis is not None else None
     unchecked_retry = Retry(deadline_seconds=seconds, circuit=circuit)
     info = DatabaseInfo(database[METADATA], unchecked_retry, SCHEMA_VERSION)
     retry = CheckedRetry(info.refuse_newer, deadline_seconds=seconds, circuit=circuit)
+    control = MongoControlStore(database[CONTROL_COLLECTION], circuit=circuit, heard=retry.heard)
+    engine = _cache_engine(config, clients.redis, control, version) if clients.redis is not None else None
     stores, announce = _stores(database, retry, engine)
     schema = MongoDatabaseSchema(database, unchecked_retry, mongodb_schema(), announce=announce)
     videos = _media_room(config)
@@ -120,13 +121,10 @@ def _stores(database: Database[Document], retry: Retry, engine: CacheEngine | No
     return behind_cache(stores, engine, owners, answers), Announced(engine, owners).write
 
 
-def _cache_engine(
-    config: Config, client: redis.Redis, database: Database[Document], circuit: DatabaseCircuit, version: str
-) -> CacheEngine:
+def _cache_engine(config: Config, client: redis.Redis, control: MongoControlStore, version: str) -> CacheEngine:
     kinds = dict.fromkeys(CacheSettings().ttl_seconds, config.cache_ttl_seconds) | dict(config.cache_ttls)
     copy_seconds = CacheSettings().copy_seconds if config.stale_if_error else 0.0
     settings = CacheSettings(ttl_seconds=kinds, copy_seconds=copy_seconds, representation=version)
-    control = MongoControlStore(database[CONTROL_COLLECTION], circuit=circuit)
     return CacheEngine(RedisLink(client, layout=settings.layout), control, settings)
 
 
@@ -169,6 +167,7 @@ def _backups(
         version=version,
         source=MongoBackupSource(client[name], unchecked_retry, info(name)),
         target_of=lambda other: MongoBackupTarget(client[other], unchecked_retry, info(other), mongodb_schema()),
+        disk_of=lambda other: MongoMediaDisk(client[other], unchecked_retry, MarkerFile(config.media_dir)),
         missing_revisions=missing_revisions,
         videos=videos,
     )

@@ -9,6 +9,7 @@ import redis
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from projectapi.backup.examinations import BackupDirectory
 from projectapi.infra.database_circuit import DatabaseCircuit
 from projectapi.media.disk_check import DiskCheck
 from projectapi.media.disk_notice import SameDiskCheck, is_mounted
@@ -70,6 +71,7 @@ def examinations(
         *([RedisEviction(redis_client)] if redis_client is not None else []),
         Disk(_disk_check(config), vanishes=vanishes),
         Videos(backend.media_disk),
+        BackupDirectory(config.backup_dir),
         Ffmpeg(),
     )
 

@@ -36,6 +36,7 @@ def test_the_documentation_runs_no_script_of_others_and_shows_in_no_frame(client
     policy = client.get("/docs").headers["Content-Security-Policy"]
 
     assert "frame-ancestors 'none'" in policy and "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
     assert client.get("/docs").headers["Referrer-Policy"] == "no-referrer"
 
 

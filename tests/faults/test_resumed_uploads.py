@@ -21,6 +21,7 @@ import pytest
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
 
+from tests.harness.browser import browser
 from tests.harness.uploading_world import BYTES, TUS, UploadingWorld, plan_headers, uploading_world
 from tests.harness.whole_app import free_port, wait_for
 from tests.media_samples import padded_mp4_bytes
@@ -194,24 +195,6 @@ def served(stage: Stage, port: int) -> Iterator[None]:
         finally:
             server.shutdown()
             thread.join()
-
-
-@contextmanager
-def browser(url: str, folder: Path) -> Iterator[None]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("no chromium is installed")
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-    with (folder / "chromium.log").open("wb") as log:
-        process = subprocess.Popen(
-            [program, *options, f"--user-data-dir={folder / 'profile'}", url], stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        yield
-    finally:
-        # With all the processes that it started.
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 @pytest.fixture

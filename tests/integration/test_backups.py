@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from pymongo.database import Database
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from config import Config
-from projectapi import create_app
+from projectapi import backup, create_app
 from projectapi.backup.archive import ArchiveReader, ArchiveWriter
 from projectapi.backup.checking import check
 from projectapi.protocols import BackupProblem
@@ -478,10 +480,36 @@ def test_a_video_that_is_lost_is_named_and_all_the_rest_is_kept(app: Flask) -> N
     lost = next((media / "videos").iterdir())
     lost.unlink()
 
-    output = done(app, "create", "--videos")
+    made = run(app, "create", "--videos")
 
-    assert f"WARNING: these media files are missing or not as they were stored: videos/{lost.name}" in output
+    assert made.exit_code == 3
+    assert f"WARNING: these media files are missing or not as they were stored: videos/{lost.name}" in made.output
     assert "2 projects" in done(app, "verify", archives(app)[0].name)
+
+
+def test_the_last_archive_that_has_a_lost_video_is_kept_however_many_come_after_it(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a whole archive, and then a video that is lost
+    fill(app.test_client(), 2, videos=2)
+    days = (datetime(2026, 11, day, tzinfo=UTC) for day in range(1, 30))
+    monkeypatch.setattr(backup, "now", lambda: next(days))
+    done(app, "create", "--videos")
+    [whole] = archives(app)
+    video = next((app.config["PROJECTAPI"].media_dir / "videos").iterdir())
+    content = video.read_bytes()
+    video.unlink()
+
+    # When the nightly backups go on
+    for _ in range(3):
+        assert run(app, "create", "--videos", "--keep", "2").exit_code == 3
+
+    # Then it is there besides the two newest, until the video is back
+    assert len(archives(app)) == 3
+    assert archives(app)[0] == whole
+    video.write_bytes(content)
+    done(app, "create", "--videos", "--keep", "2")
+    assert (len(archives(app)), whole.exists()) == (2, False)
 
 
 def shape(app: Flask, name: str) -> dict[str, Any]:
@@ -489,3 +517,29 @@ def shape(app: Flask, name: str) -> dict[str, Any]:
     target = app.extensions["projectapi"].backups._target_of(name)
     source = app.extensions["projectapi"].backups._source
     return dict(type(source)(target._database, target._retry, target._info).collections())
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Be another user than root, whom no rights keep from anything."""
+    was = os.geteuid()
+    if was == 0:
+        os.seteuid(10001)
+    try:
+        yield
+    finally:
+        os.seteuid(was)
+
+
+def test_a_folder_of_somebody_else_is_refused_and_the_doctor_saw_it_before(
+    app: Flask, tmp_path: Path
+) -> None:
+    (tmp_path / "backups").mkdir(mode=0o555)
+
+    with unprivileged():
+        doctor, refused = app.test_cli_runner().invoke(args=("doctor",)), run(app, "create")
+
+    assert "WARN  backups         BACKUP_DIR cannot be written to" in doctor.output
+    assert refused.exit_code == 1
+    assert "The backup was not made: " in refused.output
+    assert archives(app) == []

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -19,12 +22,15 @@ from pymongo.errors import AutoReconnect
 
 from config import Config
 from projectapi import create_app
+from projectapi.errors import ProjectApiError
 from projectapi.media import disk_notice
 from projectapi.media.disk_marker import MARKER, MarkerFile
-from projectapi.protocols import Backend, DiskState
+from projectapi.protocols import Backend, DiskState, Mark, MediaDisk
 from tests.contract.calls import create_project, upload
 from tests.harness.whole_app import wait_for
 from tests.media_samples import small_mp4_bytes
+
+OTHER_DISK = "0" * 32
 
 
 @pytest.fixture
@@ -35,9 +41,29 @@ def media_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 def app(mongodb_uri: str, media_dir: Path) -> Iterator[Flask]:
     """An application with a database and a disk of its own."""
+    with app_on(mongodb_uri, media_dir) as app:
+        yield app
+
+
+@pytest.fixture
+def second(mongodb_uri: str, media_dir: Path) -> Iterator[Flask]:
+    """An application with another database, which was pointed at the same disk."""
+    with app_on(mongodb_uri, media_dir) as app:
+        yield app
+
+
+@contextmanager
+def app_on(mongodb_uri: str, media_dir: Path) -> Iterator[Flask]:
     name = f"test_{secrets.token_hex(6)}"
-    config = Config(app_env="testing", mongodb_uri=mongodb_uri, mongodb_database=name, media_dir=media_dir, log_level="ERROR")
-    with MongoClient(mongodb_uri, tz_aware=True) as client:
+    config = Config(
+        app_env="testing",
+        mongodb_uri=mongodb_uri,
+        mongodb_database=name,
+        media_dir=media_dir,
+        backup_dir=media_dir.parent / "backups",
+        log_level="ERROR",
+    )
+    with MongoClient[dict[str, Any]](mongodb_uri, tz_aware=True) as client:
         app = create_app(config, mongo_client=client)
         app.extensions["projectapi"].schema.set_up()
         yield app
@@ -61,7 +87,11 @@ def film(app: Flask) -> str:
 
 
 def run(app: Flask, *words: str) -> Result:
-    return app.test_cli_runner().invoke(args=["media", *words])
+    return command(app, "media", *words)
+
+
+def command(app: Flask, *words: str) -> Result:
+    return app.test_cli_runner().invoke(args=list(words))
 
 
 def stray_video(media_dir: Path, days: int = 2) -> Path:
@@ -119,7 +149,7 @@ def test_a_wiped_disk_is_known_as_such_at_every_look(parts: Backend, media_dir: 
 
 def test_the_mark_of_another_disk_is_told_from_none(parts: Backend, media_dir: Path) -> None:
     lose_the_mark(parts, media_dir)
-    MarkerFile(media_dir).make()
+    MarkerFile(media_dir).make(Mark(OTHER_DISK, "projectapi"))
 
     assert parts.media_disk.state() == DiskState.ANOTHER
 
@@ -132,10 +162,16 @@ def test_a_mark_that_nobody_can_read_is_none(parts: Backend, media_dir: Path) ->
 
 
 def test_many_that_mark_a_disk_at_once_agree(media_dir: Path) -> None:
-    with ThreadPoolExecutor(8) as threads:
-        names = set(threads.map(lambda _: MarkerFile(media_dir).make(), range(16)))
+    marker = MarkerFile(media_dir)
 
-    assert len(names) == 1
+    def make(number: int) -> Mark | None:
+        marker.make(Mark(f"{number:032x}", "projectapi"))
+        return marker.read()
+
+    with ThreadPoolExecutor(8) as threads:
+        marks = set(threads.map(make, range(16)))
+
+    assert len(marks) == 1
     assert [path.name for path in media_dir.iterdir()] == [MARKER]
 
 
@@ -276,7 +312,7 @@ def test_nothing_is_deleted_on_a_disk_that_the_database_does_not_know(
     stray = stray_video(media_dir)
 
     refused = run(app, "sweep", "--delete")
-    app.test_cli_runner().invoke(args=["db", "sweep"])
+    command(app, "db", "sweep")
 
     assert refused.exit_code == 1
     assert stray.exists()
@@ -293,3 +329,143 @@ def test_a_disk_that_was_accepted_is_known_and_swept(
 
     assert (result.exit_code, stray.exists()) == (0, False)
     assert run(app, "check").exit_code == 0
+
+
+def disk_of(app: Flask) -> MediaDisk:
+    disk: MediaDisk = app.extensions["projectapi"].media_disk
+    return disk
+
+
+def film_in(app: Flask, name: str) -> str:
+    project_id = create_project(app.test_client(), name)
+    upload(app.test_client(), project_id, small_mp4_bytes())
+    return project_id
+
+
+def test_a_disk_belongs_to_the_database_that_marked_it(app: Flask, second: Flask, media_dir: Path) -> None:
+    for served in (app, second, app, second):
+        disk_of(served).mark_new()
+
+    assert [disk_of(served).state() for served in (app, second)] == [DiskState.KNOWN, DiskState.ANOTHER]
+    assert app.config["PROJECTAPI"].mongodb_database in (media_dir / MARKER).read_text()
+
+
+def test_of_two_databases_that_find_a_fresh_disk_at_once_one_gets_it(app: Flask, second: Flask) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: disk_of((app, second)[number % 2]).mark_new(), range(16)))
+
+    states = [disk_of(served).state() for served in (app, second)]
+    assert states.count(DiskState.KNOWN) == 1
+
+
+def test_a_mark_that_could_not_be_made_is_made_at_the_next_start(
+    parts: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full, pytest.raises(ProjectApiError):
+        full.setattr("os.link", raising(OSError(errno.ENOSPC, "full")))
+        parts.media_disk.mark_new()
+    assert parts.media_disk.state() == DiskState.NEW
+
+    parts.media_disk.mark_new()
+
+    assert parts.media_disk.state() == DiskState.KNOWN
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    "words", [("db", "sweep"), ("media", "sweep", "--delete"), ("trash", "purge", "--older-than", "0h")], ids=" ".join
+)
+def test_no_command_deletes_files_on_the_disk_of_another_database(
+    app: Flask, second: Flask, media_dir: Path, words: tuple[str, ...]
+) -> None:
+    # Given a disk with a video of its own database, and one of a database that was pointed at it later
+    disk_of(app).mark_new()
+    first, other = film_in(app, "Film"), film_in(second, "Another film")
+    files = [path_of(app, first, media_dir), path_of(second, other, media_dir)]
+    for file in files:
+        os.utime(file, (time.time() - 2 * 86400,) * 2)
+    second.test_client().delete(f"/projects/{other}")
+
+    # When the later one clears up
+    result = command(second, *words)
+
+    # Then that is refused with the owner's name, and nothing is gone, of the trash neither
+    assert result.exit_code == 1
+    assert f"belongs to the database {app.config['PROJECTAPI'].mongodb_database}" in result.output
+    assert all(file.exists() for file in files)
+    assert other in command(second, "trash", "list").output
+
+
+def test_a_replaced_video_stays_on_the_disk_of_another_database(app: Flask, second: Flask, media_dir: Path) -> None:
+    disk_of(app).mark_new()
+    project_id = film_in(second, "Film")
+    before = path_of(second, project_id, media_dir)
+
+    upload(second.test_client(), project_id, small_mp4_bytes())
+
+    assert before.exists()
+    assert path_of(second, project_id, media_dir) != before
+
+
+def test_who_takes_a_disk_over_clears_up_there_and_the_owner_before_does_not(
+    app: Flask, second: Flask, media_dir: Path
+) -> None:
+    disk_of(app).mark_new()
+    film_in(second, "Film")
+    stray = stray_video(media_dir)
+
+    assert run(second, "sweep", "--accept-disk", "--delete").exit_code == 0
+
+    assert not stray.exists()
+    assert run(app, "sweep", "--delete").exit_code == 1
+    assert [disk_of(served).state() for served in (app, second)] == [DiskState.ANOTHER, DiskState.KNOWN]
+
+
+def test_a_mark_from_before_that_names_no_database_is_that_of_the_database_that_knows_it(
+    app: Flask, parts: Backend, second: Flask, media_dir: Path
+) -> None:
+    parts.media_disk.mark_new()
+    lines = (media_dir / MARKER).read_text().splitlines(keepends=True)
+    (media_dir / MARKER).write_text("".join(line for line in lines if not line.startswith("database")))
+    disk_of(second).mark_new()
+
+    assert [disk_of(served).state() for served in (app, second)] == [DiskState.KNOWN, DiskState.ANOTHER]
+    assert "belongs to another database" in run(second, "sweep", "--delete").output
+
+
+def test_a_copy_of_the_database_under_another_name_does_not_own_the_disk(app: Flask, second: Flask) -> None:
+    # Given what mongodump and mongorestore make, which copy the database's knowledge of its disk as well
+    disk_of(app).mark_new()
+    databases = [served.extensions["projectapi"].media_disk._metadata for served in (app, second)]
+    databases[1].insert_one(databases[0].find_one({"_id": "media disk"}))
+
+    assert [disk_of(served).state() for served in (app, second)] == [DiskState.KNOWN, DiskState.ANOTHER]
+
+
+def test_a_backup_with_videos_goes_on_the_disk_of_another_database_only_if_that_is_said(
+    app: Flask, second: Flask, media_dir: Path
+) -> None:
+    # Given the guide's careful way back: into a second database, while the first one keeps its disk
+    disk_of(app).mark_new()
+    film_in(app, "Film")
+    assert command(app, "backup", "create", "--videos").exit_code == 0
+    [archive] = (media_dir.parent / "backups").glob("*.zip")
+    command(second, "db", "init")
+    restore = ("backup", "restore", archive.name, "--database", second.config["PROJECTAPI"].mongodb_database)
+
+    # When it is taken
+    refused = command(app, *restore)
+
+    # Then nothing has happened until it is said whose the disk is to be
+    assert refused.exit_code == 1
+    assert f"belongs to the database {app.config['PROJECTAPI'].mongodb_database}" in refused.output
+    assert second.test_client().get("/projects").get_json()["data"] == []
+    accepted = command(app, *restore, "--accept-disk")
+    assert accepted.exit_code == 0, accepted.output
+    assert [disk_of(served).state() for served in (app, second)] == [DiskState.ANOTHER, DiskState.KNOWN]

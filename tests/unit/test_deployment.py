@@ -40,6 +40,10 @@ def copied_into_the_image() -> list[str]:
     return [source for copied in sources for source in copied]
 
 
+def folders_of_the_image() -> set[str]:
+    return set(re.findall(r"\w+_DIR=(\S+)", dict(dockerfile())["ENV"]))
+
+
 def compose() -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     return found
@@ -84,6 +88,13 @@ def test_the_image_serves_as_the_procfile_does_and_not_as_root() -> None:
     assert "HEALTHCHECK" in last
 
 
+def test_the_images_user_owns_every_folder_that_is_written_to() -> None:
+    made = re.findall(r"install -d -o projectapi -g projectapi (.+)", "\n".join(rest for _, rest in dockerfile()))
+
+    assert [set(folders.split()) for folders in made] == [folders_of_the_image()]
+    assert {"MEDIA_DIR", "BACKUP_DIR"} <= set(re.findall(r"\w+_DIR", dict(dockerfile())["ENV"]))
+
+
 def test_what_the_image_copies_exists_and_is_not_ignored() -> None:
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
 
@@ -122,9 +133,28 @@ def test_compose_starts_the_image_on_servers_of_its_own() -> None:
     assert app["command"][-1] == f"{procfile()['release']} && exec {procfile()['web']}"
     assert set(app["environment"]) <= set(SETTINGS)
     assert set(app["depends_on"]) <= set(compose())
-    media = [volume.partition(":")[2] for volume in app["volumes"] if volume.startswith("media:")]
-    assert media == [re.search(r"MEDIA_DIR=(\S+)", dict(dockerfile())["ENV"])[1]]  # type: ignore[index]
-    Config.from_env({name: str(value) for name, value in app["environment"].items()})
+    assert {volume.partition(":")[2] for volume in app["volumes"]} == folders_of_the_image()
+    Config.from_env({name: by_default(str(value)) for name, value in app["environment"].items()})
+
+
+def by_default(value: str) -> str:
+    """Return what compose makes of a value when the variables in it are not set."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
+
+
+def test_compose_serves_this_machine_only_unless_told_otherwise() -> None:
+    ports = [by_default(port) for service in compose().values() for port in service.get("ports", [])]
+
+    assert len(ports) == 3
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_a_deployed_service_has_a_token_for_its_numbers() -> None:
+    variables = {variable["key"]: variable for variable in render()["projectapi"]["envVars"]}
+
+    assert variables["METRICS_TOKEN"]["generateValue"] is True
+    assert heroku()["env"]["METRICS_TOKEN"]["generator"] == "secret"
+    assert "METRICS_TOKEN" in compose()["app"]["environment"]
 
 
 def test_render_runs_what_the_procfile_runs(light_app: Flask) -> None:
@@ -134,12 +164,13 @@ def test_render_runs_what_the_procfile_runs(light_app: Flask) -> None:
     assert light_app.test_client().get(web["healthCheckPath"]).status_code == 200
 
 
-def test_renders_settings_exist_and_its_videos_lie_on_the_disk() -> None:
+def test_renders_settings_exist_and_videos_and_backups_lie_on_the_disk() -> None:
     web, cache = render()["projectapi"], render()["projectapi-cache"]
     variables = {variable["key"]: variable for variable in web["envVars"]}
 
     assert set(variables) - set(TAKEN_BY_OTHERS) <= set(SETTINGS)
-    assert variables["MEDIA_DIR"]["value"].startswith(web["disk"]["mountPath"] + "/")
+    for folder in ("MEDIA_DIR", "BACKUP_DIR"):
+        assert variables[folder]["value"].startswith(web["disk"]["mountPath"] + "/")
     assert variables["REDIS_URL"]["fromService"] == {
         "type": cache["type"],
         "name": cache["name"],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,7 +23,10 @@ _ID = "main"
 
 
 class MongoControlStore:
-    """Reads and swaps the document on the primary, with majority concerns and a deadline of its own in seconds."""
+    """Reads and swaps the document on the primary, with majority concerns and a deadline of its own in seconds.
+
+    The document also says whether a backup is being restored; `heard` is told that at each read, with the moment before it.
+    """
 
     def __init__(
         self,
@@ -30,9 +34,11 @@ class MongoControlStore:
         *,
         deadline_seconds: float = 2.5,
         circuit: DatabaseCircuit | None = None,
+        heard: Callable[[float, bool], None] = lambda _asked_at, _is_restoring: None,
     ) -> None:
         self._deadline_seconds = deadline_seconds
         self._circuit = circuit or DatabaseCircuit()
+        self._heard = heard
         self._collection = collection.with_options(
             read_preference=ReadPreference.PRIMARY,
             read_concern=ReadConcern("majority"),
@@ -41,10 +47,12 @@ class MongoControlStore:
 
     def read(self) -> ControlState | None:
         """Return the newest state that a majority has acknowledged, None before there is one. Raises DatabaseUnavailable."""
+        asked_at = time.monotonic()
         with self._in_time():
             found = self._collection.find_one({"_id": _ID})
         if found is None:
             return None
+        self._heard(asked_at, "restoring" in found)
         return ControlState(int(found["epoch"]), found["mode"] == "on", found["server"], int(found["copies"]))
 
     def compare_and_swap(self, old: ControlState | None, new: ControlState) -> bool:
@@ -52,7 +60,7 @@ class MongoControlStore:
 
         Raises DatabaseUnavailable, after which the swap may have been done.
         """
-        fields = {"epoch": new.epoch, "mode": "on" if new.on else "off", "server": new.server, "copies": new.copies}
+        fields = _fields(new)
         try:
             with self._in_time():
                 if old is None:
@@ -61,6 +69,18 @@ class MongoControlStore:
                 return self._collection.update_one({"_id": _ID, "epoch": old.epoch}, {"$set": fields}).matched_count == 1
         except Conflict:
             return False
+
+    def begin_restoring(self) -> None:
+        """Note that a backup is being restored, in a new document if there is none. Raises DatabaseUnavailable."""
+        first = ControlState(epoch=int(time.time() * 1000), on=False, server="", copies=0)
+        update = {"$set": {"restoring": True}, "$setOnInsert": _fields(first)}
+        with self._in_time():
+            self._collection.update_one({"_id": _ID}, update, upsert=True)
+
+    def end_restoring(self) -> None:
+        """Take the note away. Raises DatabaseUnavailable."""
+        with self._in_time():
+            self._collection.update_one({"_id": _ID}, {"$unset": {"restoring": ""}})
 
     @contextmanager
     def _in_time(self) -> Iterator[None]:
@@ -74,3 +94,7 @@ class MongoControlStore:
                 self._circuit.failed(error.__cause__)
                 raise
             self._circuit.succeeded()
+
+
+def _fields(state: ControlState) -> dict[str, Any]:
+    return {"epoch": state.epoch, "mode": "on" if state.on else "off", "server": state.server, "copies": state.copies}

@@ -179,14 +179,14 @@ def test_right_settings_may_still_make_no_sense(settings: dict[str, Any], says: 
 
 
 def test_a_disk_that_is_wiped_is_a_warning(tmp_path: Path) -> None:
-    check = DiskCheck(tmp_path, max_upload_bytes=1)
+    check = DiskCheck(tmp_path, wanted_bytes=1)
 
     assert Disk(check, vanishes=True).examine().verdict is Verdict.WARN
     assert Disk(check, vanishes=False).examine().verdict is Verdict.OK
 
 
 def test_a_disk_without_room_for_a_video_is_a_warning(tmp_path: Path) -> None:
-    assert "too little" in shown(Disk(DiskCheck(tmp_path, max_upload_bytes=2**60), vanishes=False).examine())
+    assert "too little" in shown(Disk(DiskCheck(tmp_path, wanted_bytes=2**60), vanishes=False).examine())
 
 
 class Examining:

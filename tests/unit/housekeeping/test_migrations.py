@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from projectapi.errors import DatabaseTooNew, Unavailable
+from projectapi.errors import DatabaseTooNew, RestoreUnderWay, Unavailable
 from projectapi.infra.retry import Retry
 from projectapi.project import SCHEMA_VERSION, ProjectKey
 from projectapi.protocols import MigrationReport
@@ -367,9 +367,45 @@ def test_the_first_use_of_a_newer_database_is_refused(light_world: World) -> Non
         retry.write(lambda: 1, lambda: None)
 
 
-def test_the_check_at_first_use_is_passed_once() -> None:
-    checks: list[int] = []
-    retry = CheckedRetry(lambda: checks.append(1), deadline_seconds=8)
+def test_a_check_that_was_passed_holds_for_a_second() -> None:
+    checks, clock = [], [100.0]
+    retry = CheckedRetry(lambda: checks.append(1), deadline_seconds=8, monotonic=lambda: clock[0])
 
     assert [retry.read(lambda: 1), retry.repeat(lambda: 2), retry.write(lambda: 3, lambda: None)] == [1, 2, 3]
     assert checks == [1]
+
+    clock[0] += 1.0
+    assert retry.read(lambda: 1) == 1
+    assert checks == [1, 1]
+
+
+def test_who_reads_each_second_that_no_restore_is_under_way_spares_the_check() -> None:
+    checks, clock = [], [100.0]
+    retry = CheckedRetry(lambda: checks.append(1), deadline_seconds=8, monotonic=lambda: clock[0])
+    # Not the first one, which looks at the schema's version, too.
+    retry.heard(100.0, False)
+    retry.read(lambda: 1)
+
+    for _ in range(3):
+        clock[0] += 0.9
+        retry.heard(clock[0], False)
+        retry.read(lambda: 1)
+    assert checks == [1]
+
+    retry.heard(clock[0], True)
+    retry.read(lambda: 1)
+    assert checks == [1, 1]
+
+
+def test_a_check_that_fails_is_repeated_by_the_next_operation() -> None:
+    answers = [RestoreUnderWay(), RestoreUnderWay(), None]
+
+    def check() -> None:
+        if error := answers.pop(0):
+            raise error
+
+    retry = CheckedRetry(check, deadline_seconds=8)
+    for _ in range(2):
+        with pytest.raises(RestoreUnderWay):
+            retry.read(lambda: 1)
+    assert retry.read(lambda: 1) == 1
