@@ -49,10 +49,11 @@ def _look_at_history(caller: Caller, project: NumberedProject, tally: Tally) -> 
 
 
 def _look_at_current_state(caller: Caller, project: NumberedProject, tally: Tally) -> None:
-    whole = _reply(caller, f"/projects/{project.id}").data
+    reply = _reply(caller, f"/projects/{project.id}")
+    whole, source = reply.data, reply.headers["X-Cache"]
     shown = number_of(whole["timeline_state"])
     if whole["timeline_state"] != state(shown) or shown < project.saves.reached:
-        tally.lost.append(f"the current state of {project.id} is not the last save")
+        tally.lost.append(f"save {project.saves.reached} of {project.id}, which shows save {shown} ({source})")
     if leading(whole["name"]) < project.renames.reached:
         tally.lost.append(f"the last name of {project.id}")
 
