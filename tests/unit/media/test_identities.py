@@ -24,6 +24,6 @@ def test_later_names_are_sorted_behind_earlier_ones() -> None:
     assert str(new_identity(MOMENT)) < str(new_identity(datetime(2026, 11, 23, 0, 50, 17, 124_000, tzinfo=UTC)))
 
 
-@pytest.mark.parametrize("name", [str(uuid.uuid4()), "holiday", ""])
+@pytest.mark.parametrize("name", ["0b9e2f5c-6c1d-4f7a-9a53-2d1c6f0e8b47", "holiday", ""])
 def test_other_names_tell_nothing(name: str) -> None:
     assert begun_at(name) is None
