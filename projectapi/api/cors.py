@@ -14,8 +14,8 @@ _METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 _EXPOSED = (
     "Accept-Patch, Accept-Ranges, Age, Content-Disposition, Content-Range, ETag, Idempotency-Replayed, Link, Location, "
     "Retry-After, Server-Timing, Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, "
-    "Upload-Concat, Upload-Expires, Upload-Length, Upload-Message, Upload-Metadata, Upload-Offset, Warning, X-Cache, "
-    "X-Request-Id"
+    "Upload-Concat, Upload-Expires, Upload-Length, Upload-Message, Upload-Metadata, Upload-Offset, Warning, "
+    "WWW-Authenticate, X-Cache, X-Request-Id"
 )
 
 
