@@ -17,11 +17,11 @@ from projectapi.api.uploading import body_chunks
 from projectapi.bundle.reading import Bundle
 from projectapi.bundle.writing import BundledVideo, bundle_of
 from projectapi.errors import (
+    DatabaseUnavailable,
     DiskFull,
     InvalidBundle,
     InvalidVideo,
     MediaBusy,
-    OutcomeUnknown,
     ProjectApiError,
     TimelineTooLarge,
     TimelineVersionNotFound,
@@ -95,8 +95,8 @@ def _imported(bundle: Bundle, video: Video | None) -> Project:
         project = backend().imports.import_project(
             bundle.project, bundle.versions(), video=video, owner=owner(), write_id=write_id()
         )
-    except OutcomeUnknown:
-        # The record may name the file: it stays, and a sweep removes it if nothing refers to it.
+    except DatabaseUnavailable:
+        # Whatever is thought of its outcome, the record may name the file: it stays, and a sweep removes it if nothing does.
         raise
     except ProjectApiError:
         _discard(video)

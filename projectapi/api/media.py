@@ -18,11 +18,11 @@ from projectapi.api.looks import LOOKING, frame_at
 from projectapi.api.ranges import file_with_ranges
 from projectapi.api.uploading import UploadRequest, reading_form
 from projectapi.errors import (
+    DatabaseUnavailable,
     DiskFull,
     InvalidVideo,
     MediaBusy,
     NotFound,
-    OutcomeUnknown,
     ProjectApiError,
     ProjectNotCarriedOver,
     ProjectNotFound,
@@ -82,8 +82,8 @@ def record_video(key: ProjectKey, video: Video, *, begun_at: datetime | None = N
         if begun_at is not None:
             _refuse_overtaken(key, begun_at)
         replaced = backend().projects.set_video(key, video)
-    except OutcomeUnknown:
-        # The record may name the new file: it stays, and a sweep removes it if nothing refers to it.
+    except DatabaseUnavailable:
+        # Whatever is thought of its outcome, the record may name the new file: that stays, and a sweep removes it if none does.
         raise
     except ProjectApiError:
         backend().videos.discard(video)

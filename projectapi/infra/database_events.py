@@ -24,7 +24,7 @@ from pymongo.monitoring import (
 from pymongo.server_type import SERVER_TYPE
 
 from projectapi.infra import metrics
-from projectapi.infra.operation_context import attempt
+from projectapi.infra.operation_context import attempt, cut_off
 
 log = logging.getLogger("projectapi.database")
 
@@ -71,6 +71,8 @@ class CommandEvents(CommandListener):
         name = failure.get("codeName") or failure.get("errtype") or "error"
         code = failure.get("code")
         outcome = name if code is None else f"{name} {code}"
+        if code is None:
+            cut_off.set(cut_off.get() + 1)
         milliseconds = event.duration_micros / 1000
         metrics.count_command(event.command_name, milliseconds / 1000, outcome)
         self._log(logging.WARNING, event.command_name, milliseconds, outcome)

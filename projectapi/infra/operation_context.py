@@ -17,6 +17,9 @@ log = logging.getLogger("projectapi.database")
 attempt: ContextVar[int] = ContextVar("attempt", default=1)
 """The number of the attempt under way; the driver's listeners, which run in the same thread, quote it."""
 
+cut_off: ContextVar[int] = ContextVar("cut_off", default=0)
+"""How many commands of this thread were sent and never answered; the driver's listeners count on."""
+
 
 @contextmanager
 def counted_attempts() -> Iterator[None]:

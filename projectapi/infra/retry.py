@@ -26,7 +26,7 @@ from projectapi.infra.driver_errors import (
     timed_out,
     translated,
 )
-from projectapi.infra.operation_context import begin_attempt, counted_attempts, tell_of_retry
+from projectapi.infra.operation_context import begin_attempt, counted_attempts, cut_off, tell_of_retry
 
 T = TypeVar("T")
 
@@ -77,10 +77,12 @@ class Retry:
             nonlocal unsure
             if unsure and (earlier := landed()) is not None:
                 return earlier
+            before = cut_off.get()
             try:
                 return operation()
             except PyMongoError as error:
-                unsure = unsure or leaves_outcome_unknown(error)
+                # The driver repeats by itself and raises its last error, which need not be that of the command that was done.
+                unsure = unsure or leaves_outcome_unknown(error) or cut_off.get() > before
                 raise
 
         try:

@@ -6,6 +6,7 @@ bound, or as an open file of which the kernel sends the next piece.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -63,7 +64,9 @@ class _Bytes:
         self._data = self._data[sent:]
         return sent
 
-    def keep(self) -> None: ...
+    def keep(self) -> None:
+        # Only the rest is counted, so only the rest may stay in memory.
+        self._data = memoryview(bytes(self._data))
 
     def close(self) -> None: ...
 
@@ -82,7 +85,7 @@ class _FilePart:
     def send(self, client: socket.socket) -> int:
         sent = os.sendfile(client.fileno(), self._descriptor, self._offset, min(self.left, _PUSH_BYTES))
         if sent == 0:
-            raise ConnectionResetError("A file ended before the answer that was to be made of it.")
+            raise ConnectionResetError(errno.ECONNRESET, "A file ended before the answer that was to be made of it.")
         self._offset += sent
         self.left -= sent
         return sent

@@ -47,7 +47,7 @@ class MongoBackupTarget:
     def begin(self, archive: str, collections: Mapping[str, JsonObject]) -> None:
         """See `BackupTarget.begin`."""
         self._info.begin_restoring(archive, self._name)
-        self._control.begin_restoring()
+        self._control.begin_restoring(self._name)
         # This also waits until everybody has read the control document anew, or no longer trusts what was read before.
         forget_everything(self._control)
         for name in _all(collections):
@@ -72,7 +72,7 @@ class MongoBackupTarget:
         if not self._info.end_restoring(self._name):
             raise _overtaken()
         # A hint and no more: left over by a kill before this line, it has everybody look at the note itself.
-        self._control.end_restoring()
+        self._control.end_restoring(self._name)
         return lines
 
     def _make(self, name: str, options: Document, indexes: Sequence[Document]) -> None:

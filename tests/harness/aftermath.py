@@ -49,7 +49,8 @@ def _look_at_history(caller: Caller, project: NumberedProject, tally: Tally) -> 
 
 
 def _look_at_current_state(caller: Caller, project: NumberedProject, tally: Tally) -> None:
-    reply = _reply(caller, f"/projects/{project.id}")
+    # A worker that stood still for seconds may take MongoDB for away and show its copy, which says that it is one.
+    reply = _reply(caller, f"/projects/{project.id}", stale=False)
     whole, source = reply.data, reply.headers["X-Cache"]
     shown = number_of(whole["timeline_state"])
     if whole["timeline_state"] != state(shown) or shown < project.saves.reached:
@@ -69,6 +70,10 @@ def _all_pages(caller: Caller, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def _reply(caller: Caller, path: str) -> Reply:
-    reply: Reply = wait_for(lambda: good_reply(caller, "GET", path), _SECONDS, path)
+def _reply(caller: Caller, path: str, *, stale: bool = True) -> Reply:
+    def wanted() -> Reply | None:
+        reply = good_reply(caller, "GET", path)
+        return reply if reply is not None and (stale or reply.headers["X-Cache"] != "STALE") else None
+
+    reply: Reply = wait_for(wanted, _SECONDS, path)
     return reply

@@ -70,17 +70,17 @@ class MongoControlStore:
         except Conflict:
             return False
 
-    def begin_restoring(self) -> None:
-        """Note that a backup is being restored, in a new document if there is none. Raises DatabaseUnavailable."""
+    def begin_restoring(self, restorer: str) -> None:
+        """Note that a backup is being restored, by whom, in a new document if there is none. Raises DatabaseUnavailable."""
         first = ControlState(epoch=int(time.time() * 1000), on=False, server="", copies=0)
-        update = {"$set": {"restoring": True}, "$setOnInsert": _fields(first)}
+        update = {"$set": {"restoring": restorer}, "$setOnInsert": _fields(first)}
         with self._in_time():
             self._collection.update_one({"_id": _ID}, update, upsert=True)
 
-    def end_restoring(self) -> None:
-        """Take the note away. Raises DatabaseUnavailable."""
+    def end_restoring(self, restorer: str) -> None:
+        """Take the note away unless another restoring was begun after this one's. Raises DatabaseUnavailable."""
         with self._in_time():
-            self._collection.update_one({"_id": _ID}, {"$unset": {"restoring": ""}})
+            self._collection.update_one({"_id": _ID, "restoring": restorer}, {"$unset": {"restoring": ""}})
 
     @contextmanager
     def _in_time(self) -> Iterator[None]:
