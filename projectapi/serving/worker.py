@@ -174,7 +174,7 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         """Send on, await the next request or close, when a thread is done; of the next request a part may have come already."""
         if not fs.cancelled() and conn.sock.has_unsent:
             self.sending.add(conn, self.poller, then=partial(self.finish_request, conn, fs))
-        elif not fs.cancelled() and fs.result() is True and conn.take_back():
+        elif not fs.cancelled() and fs.exception() is None and fs.result() is True and conn.take_back():
             conn.sock.setblocking(False)
             self._proceed(conn)
         else:

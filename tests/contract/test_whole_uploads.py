@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from projectapi.api import uploading
+from projectapi.errors import DatabaseUnavailable, OutcomeUnknown, ProjectApiError
 from tests.conftest import AppMaker
 from tests.contract.calls import UNKNOWN_ID, create_project, files_below, upload, video_of
 from tests.contract.conftest import Film
@@ -81,6 +83,25 @@ def test_it_replaces_the_video_that_was_there(client: FlaskClient, filmed_id: st
 
     assert video_of(client, filmed_id) == film.video
     assert not {old["path"], old["thumbnail_path"]} & files_below(media_dir)
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown, DatabaseUnavailable])
+def test_a_file_that_the_record_may_name_stays_whatever_is_said_of_the_record(
+    app: Flask, client: FlaskClient, filmed_id: str, monkeypatch: pytest.MonkeyPatch, error: type[ProjectApiError]
+) -> None:
+    # Given a database whose answer gets lost after it has recorded the new video
+    projects = app.extensions["projectapi"].projects
+    record = projects.set_video
+
+    def record_and_fail(*arguments: Any) -> None:
+        record(*arguments)
+        raise error
+
+    monkeypatch.setattr(projects, "set_video", record_and_fail)
+
+    assert_error(put(client, filmed_id, small_mp4_bytes()), 503, error.code)
+
+    assert video_of(client, filmed_id) == small_mp4_bytes()
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "image/png", "multipart/form-data; boundary=x"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,9 +23,11 @@ from pymongo.errors import (
     WriteError,
     WTimeoutError,
 )
+from pymongo.monitoring import CommandFailedEvent, CommandStartedEvent
 
 from projectapi.errors import Conflict, DatabaseBusy, DatabaseUnavailable, OutcomeUnknown, ProjectApiError
 from projectapi.infra.database_circuit import DatabaseCircuit, within
+from projectapi.infra.database_events import CommandEvents
 from projectapi.infra.retry import Retry
 from projectapi.infra.server_watch import ServerWatch
 
@@ -175,6 +178,18 @@ def test_when_one_attempt_may_have_arrived_the_outcome_is_unknown(retry: Retry, 
 
     assert raised.value.__cause__ is troubles[-1]
     assert (raised.value.status, raised.value.headers["Retry-After"]) == (503, "5")
+
+
+def test_what_the_driver_sent_before_it_found_no_connection_may_have_arrived(retry: Retry) -> None:
+    # Given a driver that repeats by itself what was cut off, and tells of its last error only
+    def write() -> str:
+        events, server = CommandEvents(slow_milliseconds=100), ("db", 27017)
+        events.started(CommandStartedEvent({"findAndModify": "projects"}, "projectapi", 1, server, 1))
+        events.failed(CommandFailedEvent(timedelta(), {"errtype": "AutoReconnect"}, "findAndModify", 1, server, 1))
+        raise WaitQueueTimeoutError("no connection")
+
+    with pytest.raises(OutcomeUnknown):
+        retry.write(write, lambda: None)
 
 
 def test_when_the_look_itself_fails_the_outcome_is_unknown(retry: Retry) -> None:
