@@ -264,7 +264,7 @@ def test_a_release_without_mongodb_fails_in_plain_words(tmp_path: Path) -> None:
 def test_readiness_says_quickly_that_mongodb_is_away_and_that_it_is_back(
     client: FlaskClient, servers: Servers, how: str
 ) -> None:
-    assert client.get("/health/ready").status_code == 200
+    wait_for(lambda: client.get("/health/ready").status_code == 200, HANG_SECONDS, "what an outage before this one left")
 
     take_away(servers.mongodb, how)
 
