@@ -1,9 +1,9 @@
 """The one way to MongoDB: every operation of the stores runs through a `Retry`.
 
 Three attempts, exponential backoff with jitter, inside one deadline for the whole operation; and all operations of one request
-inside one budget (`projectapi.database_budget`). A read may simply be repeated. A
-write may be repeated only because it can recognise its own success: after a failure that leaves the outcome unknown, `landed`
-asks the database whether the write was done before it is sent again.
+inside one budget (`projectapi.database_budget`). A read may simply be repeated. A write may be repeated only because it can
+recognise its own success: after a failure that leaves the outcome unknown, `landed` asks the database whether the write was
+done before it is sent again.
 """
 
 from __future__ import annotations

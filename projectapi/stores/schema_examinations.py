@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from projectapi.errors import ProjectApiError
 from projectapi.infra.database_circuit import within
 from projectapi.protocols import DatabaseSchema, DatabaseStatus, Diagnosis, State, fail, ok, warn
@@ -15,7 +17,7 @@ def _silent() -> Diagnosis:
     return fail("MongoDB did not let it be looked at", "See what this command says about MongoDB and the user's rights.")
 
 
-class _ShapeExamination:
+class _ShapeExamination(ABC):
     needs = MONGODB
 
     def __init__(self, schema: DatabaseSchema) -> None:
@@ -30,8 +32,8 @@ class _ShapeExamination:
             return _silent()
         return self._judged(status)
 
-    def _judged(self, status: DatabaseStatus) -> Diagnosis:
-        raise NotImplementedError
+    @abstractmethod
+    def _judged(self, status: DatabaseStatus) -> Diagnosis: ...
 
 
 class Indexes(_ShapeExamination):

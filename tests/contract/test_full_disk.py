@@ -71,6 +71,7 @@ def test_a_video_that_fits_again_is_taken(client: FlaskClient, filmed_id: str) -
         post_video(client, filmed_id, padded_mp4_bytes(LARGE))
 
     upload(client, filmed_id, padded_mp4_bytes(LARGE))
+    assert video_of(client, filmed_id) == padded_mp4_bytes(LARGE)
 
 
 def stored_files(media_dir: Path) -> set[str]:

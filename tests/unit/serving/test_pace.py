@@ -65,3 +65,5 @@ def test_a_slow_client_at_a_bearable_pace_is_waited_for(reader_of: Callable[[Slo
     client = SlowClient(3.0, bytes(3 * 1024), 2.0)
 
     read_for(reader_of(client), client, 600)
+
+    assert client.clock >= 600
